@@ -1,0 +1,1 @@
+"""Every connector by the name params use: a plain dict of functions."""

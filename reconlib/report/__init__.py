@@ -1,0 +1,1 @@
+"""From executed notebook to a report that opens anywhere."""

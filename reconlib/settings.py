@@ -1,0 +1,215 @@
+"""What people write by hand: params of a book, and where its secrets come from (DESIGN section 5).
+
+Unknown keys are errors. Secrets come from the environment, a ``.env`` beside the params, or the OS keyring; never from params.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from reconlib.errors import AuthenticationError, SettingsError, nearest
+from reconlib.period import Period, parse_period
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+def _quoted(value: object) -> object:
+    if isinstance(value, (bool, int, float)):
+        raise ValueError(f"YAML read this as {value!r}; put it in quotes")
+    return value
+
+
+def _slug(value: object) -> object:
+    _quoted(value)
+    if isinstance(value, str) and not _NAME.fullmatch(value):
+        raise ValueError(f"{value!r} names a folder: use a-z, 0-9, '-' and '_' only")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_quoted)]
+Slug = Annotated[str, BeforeValidator(_slug)]
+
+
+class Strict(BaseModel):
+    """Something people write: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Strict):
+    """One feed of the book: which connector reads it and where."""
+
+    connector: Text
+    base_url: Text | None = None  # null: the vendor's public address
+    token_url: Text | None = None  # where the vendor's differs; may hold {tenant}
+    credentials: Text | None = None  # prefix of the environment names: CW -> CW_COMPANY, …
+    path: Text | None = None  # file connector: path or pattern, relative to the working folder
+    profile: Text | None = None  # file connector: params/profiles/….yaml
+
+
+class Sandbox(Strict):
+    """The made-up MSP a demo book is read from; a real book has none."""
+
+    seed: int = 7
+    clients: int = Field(default=40, ge=8)
+
+
+class Params(Strict):
+    """One book: whose month, from which sources, under which rules."""
+
+    book: Slug
+    period: Text = "last"
+    as_of: Text | None = None  # null: last day of the period
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    workspace: Text | None = None  # null: .recon/<book>
+    ledger: Text | None = None  # null: SQLite in the workspace
+    archive: Text = "reports"
+    rules: list[Text] = Field(default_factory=list)
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    materiality: Text = "0.00"  # money a month above which every finding must be decided before signing
+    sources: dict[Slug, Source]
+    sandbox: Sandbox | None = None
+
+    @property
+    def workspace_dir(self) -> Path:
+        """Folder of snapshots, stage products and ledger."""
+        return Path(self.workspace or f".recon/{self.book}")
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy address of the ledger."""
+        return self.ledger or f"sqlite:///{self.workspace_dir / 'ledger.sqlite'}"
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def read_yaml(path: str | Path, model: type[_M]) -> _M:
+    """One file people wrote, as its model.
+
+    Raises:
+        SettingsError: missing, not YAML, or any key or value wrong; every fault at once, with its key.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}", where=str(path), hint=error.strerror or "check the path") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError("not YAML", where=str(path), hint=" ".join(str(error).split())) from error
+    if not isinstance(content, dict):
+        raise SettingsError("holds no keys", where=str(path), hint=f"start with one of: {', '.join(model.model_fields)}")
+    return parse(content, model, where=str(path))
+
+
+def parse(content: Mapping[str, Any], model: type[_M], *, where: str) -> _M:
+    """Checked values of one hand-written mapping.
+
+    Raises:
+        SettingsError: every wrong key and value at once.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        faults = [_fault(item, model) for item in error.errors()]
+        raise SettingsError("\n".join(faults), where=where, hint="mend these keys; params/example.yaml shows them all") from None
+
+
+def _fault(item: Any, model: type[BaseModel]) -> str:
+    key = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{key}: unknown key; {nearest(str(item['loc'][-1]), _fields(model, item['loc'][:-1]))}"
+    return f"{key}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _fields(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    for part in loc:
+        field = model.model_fields.get(str(part))
+        inner = _model_in(field.annotation if field else None)
+        model = inner or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = [_model_in(part) for part in getattr(annotation, "__args__", ())]
+    return next((model for model in found if model), None)
+
+
+def read_params(path: str | Path) -> Params:
+    """Params of one book.
+
+    Raises:
+        SettingsError: the file or one of its keys is wrong.
+    """
+    return read_yaml(path, Params)
+
+
+def billing_period(params: Params, period: str, today: Any) -> Period:
+    """The month to run: the command line's, else the params'."""
+    return parse_period(period or params.period, today=today)
+
+
+def read_credentials(prefix: str | None, fields: tuple[str, ...], environ: Mapping[str, str], *, source: str) -> dict[str, SecretStr]:
+    """Secrets of one source, each from ``PREFIX_FIELD``, the file named by ``PREFIX_FIELD_FILE``, or the OS keyring.
+
+    Raises:
+        AuthenticationError: one is missing; names it, never its value.
+    """
+    found: dict[str, SecretStr] = {}
+    missing = []
+    for field in fields:
+        name = f"{prefix}_{field}".upper() if prefix else field.upper()
+        value = environ.get(name) or _from_file(environ.get(f"{name}_FILE"), source) or _from_keyring(name)
+        if value:
+            found[field] = SecretStr(value)
+        else:
+            missing.append(name)
+    if missing:
+        raise AuthenticationError(
+            f"no value for {', '.join(missing)}",
+            where=f"source {source}",
+            hint="set it in the environment, in .env, as NAME_FILE, or in the keyring under service 'reconlib'",
+        )
+    return found
+
+
+def _from_file(path: str | None, source: str) -> str | None:
+    if not path:
+        return None
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise AuthenticationError(
+            f"cannot read the secret file {path}", where=f"source {source}", hint="check its path and rights"
+        ) from error
+
+
+def _from_keyring(name: str) -> str | None:
+    try:
+        import keyring  # an extra; absent on a headless machine
+    except ImportError:
+        return None
+    try:
+        return keyring.get_password("reconlib", name)
+    except keyring.errors.KeyringError:
+        return None
+
+
+def read_environ(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The environment, filled up from ``.env`` in ``folder``; what is set already wins."""
+    values: dict[str, str] = {}
+    path = folder / ".env"
+    if path.is_file():
+        for line in path.read_text("utf-8").splitlines():
+            name, found, value = line.strip().removeprefix("export ").partition("=")
+            if found and not name.startswith("#"):
+                values[name.strip()] = value.strip().strip("\"'")
+    return {**values, **environ}
