@@ -1,0 +1,65 @@
+# The two commands are `make demo` and `make test`. Each sets up what it needs first; nothing is asked for but Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV ?= .venv
+PARAMS ?= params/demo.yaml
+PYTEST_ARGS ?=
+
+bin := $(VENV)/bin
+pip_install = $(bin)/python -m pip install --quiet --quiet --disable-pip-version-check --prefer-binary --constraint constraints.txt
+notebooks = $(wildcard notebooks/*.ipynb)
+apps = $(wildcard apps/*.py)
+stripped = --extra-keys "metadata.papermill cell.metadata.papermill"
+
+# What an editable install depends on besides the lists: a change here installs again, a change in reconlib/ does not.
+lists = pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format lab explore clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/core.stamp ## one month of a made-up MSP, end to end; prints where the report is
+	$(bin)/recon demo
+
+test: lint ## every check and every test
+	$(bin)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/dev.stamp ## style, types, layers, stripped notebooks, apps
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/mypy
+	$(bin)/lint-imports
+	$(if $(notebooks),$(bin)/nbstripout --verify $(stripped) $(notebooks),@echo "no notebooks to check")
+	$(if $(apps),$(bin)/marimo check --strict $(apps),@echo "no apps to check")
+
+format: $(VENV)/dev.stamp ## mend style and strip notebooks
+	$(bin)/ruff check --fix
+	$(bin)/ruff format
+	$(if $(notebooks),$(bin)/nbstripout $(stripped) $(notebooks))
+
+lab: $(VENV)/dev.stamp ## the four notebooks in JupyterLab
+	$(bin)/jupyter lab notebooks
+
+explore: $(VENV)/dev.stamp ## the month in a browser (PARAMS=params/….yaml)
+	$(bin)/recon explore $(PARAMS)
+
+clean: ## remove the environment and caches; the workspace .recon and the archive reports/ stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find reconlib tests apps -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(bin)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11; name a newer one: make PYTHON=…"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/core.stamp: $(lists) | $(bin)/python
+	@echo "installing recon into $(VENV): a minute or two"
+	@$(pip_install) --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(lists) | $(bin)/python
+	@echo "installing recon, its notebooks, apps and checks into $(VENV): two to four minutes"
+	@$(pip_install) --editable '.[lab,marimo,postgres,dev]'
+	@touch $(VENV)/core.stamp $@
