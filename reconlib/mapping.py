@@ -1,0 +1,194 @@
+"""Which client a vendor account belongs to, and which service a vendor product counts for (FIELD.md 2.2).
+
+Only stable ids, a rule, a person's decision, or a name that is equal character for character and unique on both sides map
+(T21); everything else is a suggestion that waits. Twins in the recycle bin never take part (T14).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol
+
+from reconlib.engine import read_sql, run_sql
+from reconlib.matching import Candidate, suggest_best
+from reconlib.money import round_amount
+from reconlib.rules import Count, Rules
+from reconlib.schema import ACCOUNT_MAPPING, PRODUCT_MAPPING, make_table
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import pyarrow as pa
+
+Row = dict[str, Any]
+NOTHING = (Decimal(0), None, None)
+
+
+class Decided(Protocol):
+    """What people decided about one vendor account or product."""
+
+    @property
+    def state(self) -> str:
+        """``mapped``, ``excluded``, or anything else where only rejections are known."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Client or service ids."""
+
+    @property
+    def rejected(self) -> frozenset[str]:
+        """Ids never to suggest again."""
+
+
+Decisions = Mapping[tuple[str, str, str], Decided]  # (account | product, source, vendor id)
+Stakes = Mapping[tuple[str, str], tuple[Decimal, Decimal | None, str | None]]  # (source, vendor id) -> units, monthly cost, currency
+
+
+def measure_stakes(tables: Mapping[str, pa.Table], *, as_of: date) -> tuple[Stakes, Stakes]:
+    """Units and monthly cost that hang on each account, and on each product."""
+    inputs = {name: tables[name] for name in ("usage_records", "purchases", "vendor_products")}
+    out = run_sql(read_sql("mapping.sql"), inputs, values={"as_of": as_of}, results=("account_stakes", "product_stakes"))
+    accounts, products = (
+        {
+            (row["source"], row["vendor_id"]): (
+                row["units_qty"],
+                None if row["monthly_cost"] is None else round_amount(row["monthly_cost"], row["currency"]),
+                row["currency"],
+            )
+            for row in out[name].to_pylist()
+        }
+        for name in ("account_stakes", "product_stakes")
+    )
+    return accounts, products
+
+
+def suggest_accounts(clients: pa.Table, accounts: pa.Table, decisions: Decisions, stakes: Stakes) -> pa.Table:
+    """Every vendor account with its client and state.
+
+    Grain: one row a source and vendor account. ``score`` and runner-up are filled for suggestions only.
+    """
+    live = [row for row in clients.to_pylist() if not row["is_deleted"]]
+    by_id = {row["client_id"]: row["client_name"] for row in clients.to_pylist()}
+    ids = _unique({**{r["client_code"]: r["client_id"] for r in live if r["client_code"]}}, [r["client_code"] for r in live])
+    ids |= {row["client_id"]: row["client_id"] for row in live}
+    names = _unique({r["client_name"]: r["client_id"] for r in live}, [r["client_name"] for r in live])
+    candidates = [Candidate(r["client_id"], r["client_name"], r["domain"]) for r in live]
+    rows = accounts.to_pylist()
+    twice = Counter((row["source"], row["account_name"]) for row in rows)
+    out = []
+    for row in rows:
+        decided = decisions.get(("account", row["source"], row["vendor_account_id"]))
+        link: Row
+        if decided and decided.state == "excluded":
+            link = {"state": "excluded", "decided_by": "decision", "reason": "excluded by decision"}
+        elif decided and decided.state == "mapped" and decided.targets[0] in by_id:
+            link = _mapped(decided.targets[0], "decision", "decided by a person")
+        elif row["external_id"] in ids:
+            link = _mapped(ids[row["external_id"]], "id", f"the vendor carries PSA id {row['external_id']}")
+        elif row["account_name"] in names and twice[row["source"], row["account_name"]] == 1:
+            link = _mapped(names[row["account_name"]], "exact_name", "name equal character for character")
+        else:
+            item = Candidate(row["vendor_account_id"], row["account_name"], row["domain"])
+            link = _suggested(item, candidates, decided.rejected if decided else frozenset())
+        link = _named(link, "client", by_id)
+        units, cost, currency = stakes.get((row["source"], row["vendor_account_id"]), NOTHING)
+        keep = {key: row[key] for key in ("source", "vendor_account_id", "account_name", "domain", "evidence")}
+        out.append({**keep, **link, "units_qty": units, "monthly_cost": cost, "currency": currency})
+    return make_table(ACCOUNT_MAPPING, out)
+
+
+def suggest_products(
+    services: pa.Table, products: pa.Table, decisions: Decisions, stakes: Stakes, *, rules: Rules, connectors: Mapping[str, str]
+) -> pa.Table:
+    """Every vendor product with the service or services it counts for, and its state.
+
+    Grain: one row a source, vendor product and service; one row where undecided. ``connectors``: source -> connector.
+    """
+    catalogue = services.to_pylist()
+    by_id = {row["service_id"]: row["service_name"] for row in catalogue}
+    codes = {row["service_id"]: row["service_code"] for row in catalogue}
+    active = [row for row in catalogue if row["is_active"]]
+    skus = _unique({r["vendor_sku"]: r["service_id"] for r in active if r["vendor_sku"]}, [r["vendor_sku"] for r in active])
+    names = _unique({r["service_name"]: r["service_id"] for r in active}, [r["service_name"] for r in active])
+    candidates = [Candidate(r["service_id"], r["service_name"]) for r in active]
+    out = []
+    for row in products.to_pylist():
+        decided = decisions.get(("product", row["source"], row["vendor_product_id"]))
+        ruled = rule_services(row, rules, catalogue, connectors[row["source"]])
+        links: list[Row]
+        if decided and decided.state == "excluded":
+            links = [{"state": "excluded", "decided_by": "decision", "reason": "excluded by decision"}]
+        elif decided and decided.state == "mapped" and set(decided.targets) <= by_id.keys():
+            links = [_mapped(target, "decision", "decided by a person") for target in sorted(decided.targets)]
+        elif ruled:
+            links = [_mapped(service_id, "rule", "named by the service's count rule") for service_id in ruled]
+        elif row["sku"] in skus:
+            links = [_mapped(skus[row["sku"]], "id", f"the catalogue carries part number {row['sku']}")]
+        elif row["product_name"] in names:
+            links = [_mapped(names[row["product_name"]], "exact_name", "name equal character for character")]
+        else:
+            item = Candidate(row["vendor_product_id"], row["product_name"])
+            links = [_suggested(item, candidates, decided.rejected if decided else frozenset())]
+        units, cost, currency = stakes.get((row["source"], row["vendor_product_id"]), NOTHING)
+        keep = {key: row[key] for key in ("source", "vendor_product_id", "product_name", "sku", "evidence")}
+        for link in links:
+            named = _named(link, "service", by_id)
+            named["service_code"] = codes.get(named.get("service_id") or "")
+            out.append({**keep, **named, "units_qty": units, "monthly_cost": cost, "currency": currency})
+    return make_table(PRODUCT_MAPPING, out)
+
+
+def rule_services(product: Mapping[str, Any], rules: Rules, catalogue: Sequence[Mapping[str, Any]], connector: str) -> list[str]:
+    """Ids of the services whose count rules name this product."""
+    return sorted(
+        row["service_id"]
+        for row in catalogue
+        if (rule := rules.services.get(row["service_code"]))
+        and any(names_product(count, product, connector) for count in (*rule.used, *rule.purchased))
+    )
+
+
+def names_product(count: Count, product: Mapping[str, Any], connector: str) -> bool:
+    """Whether a count rule names this product by id, SKU or exact name, in a source it reads."""
+    return reads_source(count, product["source"], connector) and not {
+        product["vendor_product_id"],
+        product["sku"],
+        product["product_name"],
+    }.isdisjoint(count.products)
+
+
+def reads_source(count: Count, source: str, connector: str) -> bool:
+    """Whether a count rule reads this source."""
+    return (count.source is None or count.source == source) and (count.connector is None or count.connector == connector)
+
+
+def _unique(found: dict[str, str], names: Sequence[str | None]) -> dict[str, str]:
+    times = Counter(names)
+    return {name: target for name, target in found.items() if times[name] == 1}
+
+
+def _mapped(target: str, decided_by: str, reason: str) -> Row:
+    return {"state": "mapped", "id": target, "decided_by": decided_by, "reason": reason}
+
+
+def _suggested(item: Candidate, candidates: Sequence[Candidate], rejected: frozenset[str]) -> Row:
+    found = suggest_best(item, candidates, rejected=rejected)
+    if found is None:
+        return {"state": "unmapped", "reason": "no similar name"}
+    second = found.runner_up
+    return {
+        "state": "suggested",
+        "id": found.id,
+        "score": found.score,
+        "reason": found.reason,
+        "runner_up_id": second.id if second else None,
+        "runner_up_name": second.name if second else None,
+        "runner_up_score": found.runner_up_score,
+    }
+
+
+def _named(link: Row, side: str, names: Mapping[str, str]) -> Row:
+    target = link.pop("id", None)
+    return {**link, f"{side}_id": target, f"{side}_name": names.get(target) if target else None}
