@@ -1,0 +1,1 @@
+"""What the four pages show, as small tables: pure functions; nothing here decides anything about billing."""

@@ -1,0 +1,209 @@
+"""What page 30 shows: what would be invoiced wrongly, and what is it worth? Table in, table out.
+
+Under- and over-billing stand apart and are never netted (T131). An unknown amount is empty, never zero (T1).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from reconlib.money import format_qty
+from reconlib.report.pages.tables import NO_MONEY, ZERO, Card, Columns, Row, add_directions, build_table, sum_money
+
+UNDER, OVER = ("under_billed", "new_revenue"), ("over_billed", "orphan_line")
+NOT_COMPARABLE = ("no_count", "no_source", "not_comparable")
+SURE = Decimal("0.9")  # from here a figure rests on a confirmed mapping and a fresh count (FIELD.md section 6)
+
+
+def keep_kinds(findings: pa.Table, *kinds: str) -> pa.Table:
+    """The findings of these kinds, in the order given."""
+    return pa.Table.from_pylist([row for row in findings.to_pylist() if row["kind"] in kinds], schema=findings.schema)
+
+
+def count_not_comparable(cells: pa.Table) -> int:
+    """Client and service pairs that could not be compared: no count, or no source for one."""
+    return sum(status in NOT_COMPARABLE for status in cells["status"].to_pylist())
+
+
+def share_confident(findings: pa.Table) -> str:
+    """Share of the money that rests on confirmed mappings and fresh counts, as text; empty when there is no money."""
+    rows = [(abs(r["monthly_impact"]), r["confidence"]) for r in findings.to_pylist() if r["monthly_impact"]]
+    total = sum((amount for amount, _ in rows), ZERO)
+    sure = sum((amount for amount, confidence in rows if confidence >= SURE), ZERO)
+    return f"{100 * sure / total:.0f} %" if total else "–"
+
+
+def comparison_cards(findings: pa.Table, cells: pa.Table, sources: pa.Table) -> list[Card]:
+    """The first screen: what would be invoiced wrongly, each direction apart (T131), and what is not known."""
+    under, over = keep_kinds(findings, *UNDER).to_pylist(), keep_kinds(findings, *OVER).to_pylist()
+    waste = keep_kinds(findings, "unused_commitment").to_pylist()
+    failed = [row["source"] for row in sources.to_pylist() if row["status"] != "complete"]
+    missing = Counter(cells["status"].to_pylist())
+    why = f"{missing['no_count']} without a count, {missing['no_source']} without a source"
+    why += f"; no usable answer from {', '.join(failed)}" if failed else ""
+    return [
+        ("Under-billed", sum_money(under, "monthly_impact"), f"a month, in {len(under)} client and service pairs", "under"),
+        ("Over-billed", sum_money(over, "monthly_impact"), f"a month, in {len(over)} client and service pairs", "over"),
+        ("Not comparable", count_not_comparable(cells), why, "unknown"),
+        ("Confidence", share_confident(findings), "of the money rests on confirmed mappings and fresh counts", "neutral"),
+        ("Paid for, not used", sum_money(waste, "cost_impact"), f"a month of own cost, in {len(waste)} pairs", "neutral"),
+    ]
+
+
+def rank_findings(findings: pa.Table) -> pa.Table:
+    """Findings by absolute money, with the direction and the next step in words.
+
+    Grain: one finding. Order: client money, then own cost, then units; unknown money last.
+    """
+
+    def weight(row: Row) -> tuple[Decimal, Decimal, Decimal, str]:
+        return (-abs(row["monthly_impact"] or ZERO), -abs(row["cost_impact"] or ZERO), -abs(row["variance_qty"] or ZERO), row["finding_id"])
+
+    rows = [{"rank": 0, **row, "difference": describe_difference(row)} for row in sorted(findings.to_pylist(), key=weight)]
+    for rank, row in enumerate(rows, 1):
+        row["rank"] = rank
+    schema = pa.schema(
+        [pa.field("rank", pa.int64()), *(f.with_nullable(True) for f in findings.schema), pa.field("difference", pa.string())]
+    )
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+_DIFFERENCE = {
+    "under_billed": "billing {qty} fewer than expected",
+    "over_billed": "billing {qty} more than expected",
+    "new_revenue": "{qty} not billed at all",
+    "orphan_line": "{qty} billed, none in use",
+    "no_count": "no count this month: not zero",
+    "no_source": "no source to compare with",
+    "unmapped_account": "{qty} units on an account nobody mapped",
+    "unmapped_service": "{qty} units of a product nobody mapped",
+    "unaccounted_usage": "{qty} units no rule accounts for",
+    "duplicate_unit": "{qty} seen twice, counted once",
+    "stale_unit": "{qty} not seen for too long, not counted",
+    "unused_commitment": "{qty} paid for and not used",
+    "shadow_usage": "{qty} used beyond what was bought",
+    "cost_change": "the vendor's cost differs from the agreement's",
+    "negative_margin": "sold below cost",
+    "currency_or_cycle_mismatch": "bought in another currency than sold",
+    "dependent_mismatch": "{qty} fewer than the bundle promises",
+}
+
+
+def describe_difference(row: Mapping[str, Any]) -> str:
+    """A finding's direction in words, never colour or sign alone."""
+    qty = row["variance_qty"]
+    words = _DIFFERENCE.get(row["kind"]) or str(row["kind"]).replace("_", " ")
+    return words.format(qty=format_qty(abs(qty)) if qty is not None else "some")
+
+
+def sum_by(findings: pa.Table, column: str) -> pa.Table:
+    """Findings of one client or service: under- and over-billed money apart, own cost apart (T131).
+
+    Grain: one value of ``column`` and currency. Order: most money first.
+    """
+    groups: dict[tuple[str, str], Row] = {}
+    for row in findings.to_pylist():
+        if row[column] is None:
+            continue
+        empty = {column: row[column], "findings": 0, "own_cost": ZERO, "unknown": 0, "currency": row["currency"], **NO_MONEY}
+        group = groups.setdefault((row[column], row["currency"]), empty)
+        add_directions(group, row["monthly_impact"])
+        group["findings"] += 1
+        group["unknown"] += row["kind"] in NOT_COMPARABLE
+        group["own_cost"] += abs(row["cost_impact"] or ZERO)
+    rows = sorted(groups.values(), key=lambda g: (-(g["under_billed"] + g["over_billed"]), -g["own_cost"], g[column]))
+    money: Columns = {"under_billed": "amount", "over_billed": "amount", "own_cost": "amount"}
+    return build_table(rows, {column: "text", "findings": "int", **money, "unknown": "int", "currency": "text"})
+
+
+_PATTERNS = (
+    ("contracted = purchased = used", "nothing to do"),
+    ("used above billed", "raise the line, or say why not"),
+    ("used below billed", "lower the line, unless a minimum or commitment holds it"),
+    ("purchased above used", "seats paid for and idle; reduce when the commitment ends"),
+    ("purchased below used", "assigned without being bought: order them or take them back"),
+    ("no line, in use", "sold or given away? add a line or record why not"),
+    ("a number is missing", "not comparable; nothing is assumed"),
+)
+
+
+def count_patterns(cells: pa.Table) -> pa.Table:
+    """The four numbers side by side: how many client and service pairs show each pattern, and what it means.
+
+    Grain: one pattern; a pair is counted under the first that fits.
+    """
+    found = Counter(_pattern(row) for row in cells.to_pylist())
+    return build_table(
+        [{"pattern": p, "pairs": found[p], "meaning": m} for p, m in _PATTERNS], {"pattern": "text", "pairs": "int", "meaning": "text"}
+    )
+
+
+def _pattern(row: Row) -> str:
+    billed, used, bought, expected = row["billed_qty"], row["used_qty"], row["purchased_qty"], row["expected_qty"]
+    if expected is None:
+        index = 6
+    elif not row["lines"] and expected:
+        index = 5
+    elif used is not None and bought is not None and used != bought:
+        index = 3 if bought > used else 4
+    else:
+        index = 1 if expected > (billed or ZERO) else 2 if expected < (billed or ZERO) else 0
+    return str(_PATTERNS[index][0])
+
+
+def keep_status(cells: pa.Table, *statuses: str) -> pa.Table:
+    """The comparison's rows with one of these statuses."""
+    return pa.Table.from_pylist([row for row in cells.to_pylist() if row["status"] in statuses], schema=cells.schema)
+
+
+def list_commitments(findings: pa.Table, purchases: pa.Table, accounts: pa.Table, products: pa.Table) -> pa.Table:
+    """Seats paid for and not used, with the day the quantity can go down (T86).
+
+    Grain: one finding ``unused_commitment``. The day is the latest end among the purchases behind it; empty: any day.
+    """
+    clients = {(r["source"], r["vendor_account_id"]): r["client_id"] for r in accounts.to_pylist() if r["state"] == "mapped"}
+    services: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in products.to_pylist():
+        if row["state"] == "mapped":
+            services[row["source"], row["vendor_product_id"]].add(row["service_id"])
+    ends: dict[tuple[str | None, str], list[Any]] = defaultdict(list)
+    for row in purchases.to_pylist():
+        for service_id in services[row["source"], row["vendor_product_id"]]:
+            if row["is_active"] and row["commitment_end_date"]:
+                ends[clients.get((row["source"], row["vendor_account_id"])), service_id].append(row["commitment_end_date"])
+    rows = [
+        {**row, "unused_qty": row["variance_qty"], "can_reduce_date": max(ends[row["client_id"], row["service_id"]], default=None)}
+        for row in findings.to_pylist()
+        if row["kind"] == "unused_commitment"
+    ]
+    columns: Columns = {
+        "client_name": "text",
+        "service_name": "text",
+        "purchased_qty": "qty",
+        "used_qty": "qty",
+        "unused_qty": "qty",
+        "unit_cost": "price",
+        "cost_impact": "amount",
+        "currency": "text",
+        "can_reduce_date": "date",
+    }
+    return build_table(sorted(rows, key=lambda r: (-(r["cost_impact"] or ZERO), r["client_name"], r["service_name"])), columns)
+
+
+def count_buckets(lines: pa.Table, records: pa.Table) -> pa.Table:
+    """Where every agreement line and every record ended: each in exactly one bucket, so the totals are the inputs'.
+
+    Grain: kind of row × bucket.
+    """
+    found: dict[tuple[str, str], list[Any]] = defaultdict(lambda: [0, ZERO])
+    tagged = [("agreement line", row) for row in lines.to_pylist()] + [(row["record_kind"], row) for row in records.to_pylist()]
+    for kind, row in tagged:
+        found[kind, row["bucket"]][0] += 1
+        found[kind, row["bucket"]][1] += row["quantity_qty"]
+    rows = [{"rows_of": k[0], "bucket": k[1], "rows": v[0], "quantity_qty": v[1]} for k, v in sorted(found.items())]
+    return build_table(rows, {"rows_of": "text", "bucket": "text", "rows": "int", "quantity_qty": "qty"})

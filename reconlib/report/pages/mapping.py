@@ -1,0 +1,94 @@
+"""What page 20 shows: does every count belong to the right client and service? Table in, table out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from reconlib.report.pages.tables import ZERO, Card, Columns, Row, add_known, build_table, each_once, sum_money
+
+
+def count_states(mapping: pa.Table) -> pa.Table:
+    """How many accounts or products of each source are mapped, suggested, unmapped and excluded, and what hangs on them.
+
+    Grain: source × state × currency of the cost. A product that counts for several services counts once.
+    """
+    sums: dict[tuple[str, str, str], list[Any]] = defaultdict(lambda: [0, ZERO, None])
+    for row in each_once(mapping):
+        entry = sums[row["source"], row["state"], row["currency"] or ""]
+        entry[0] += 1
+        entry[1] += row["units_qty"]
+        entry[2] = add_known(entry[2], row["monthly_cost"])
+    rows = [
+        {"source": k[0], "state": k[1], "items": v[0], "units_qty": v[1], "monthly_cost": v[2], "currency": k[2] or None}
+        for k, v in sorted(sums.items())
+    ]
+    columns: Columns = {"source": "text", "state": "text", "items": "int", "units_qty": "qty", "monthly_cost": "amount", "currency": "text"}
+    return build_table(rows, columns)
+
+
+def count_state(mapping: pa.Table, *states: str) -> int:
+    """How many accounts or products are in one of these states."""
+    return sum(row["state"] in states for row in each_once(mapping))
+
+
+def sum_undecided_cost(mapping: pa.Table) -> str:
+    """Monthly cost that hangs on what is not mapped, each currency apart, in words."""
+    return sum_money((row for row in each_once(mapping) if row["state"] in ("suggested", "unmapped")), "monthly_cost")
+
+
+def rank_queue(mapping: pa.Table) -> pa.Table:
+    """What waits for a decision, most money × most doubt first; without known money, most units first.
+
+    Grain: as the mapping; suggested and unmapped rows only.
+    """
+    rows = [row for row in mapping.to_pylist() if row["state"] in ("suggested", "unmapped")]
+
+    def weight(row: Row) -> tuple[Decimal, Decimal, str, str]:
+        doubt = 2 - (row["score"] or ZERO)
+        return (-(row["monthly_cost"] or ZERO) * doubt, -row["units_qty"] * doubt, row["source"], row["evidence"])
+
+    return pa.Table.from_pylist(sorted(rows, key=weight), schema=mapping.schema)
+
+
+def mapping_cards(accounts: pa.Table, products: pa.Table) -> list[Card]:
+    """How much of the month belongs to a client and a service, and the money behind what does not yet."""
+    cards: list[Card] = []
+    for word, table in (("Accounts", accounts), ("Products", products)):
+        waiting = count_state(table, "suggested", "unmapped")
+        note = ", ".join(f"{count_state(table, state)} {state}" for state in ("suggested", "unmapped", "excluded"))
+        cards.append(
+            (f"{word} mapped", f"{count_state(table, 'mapped')} of {len(each_once(table))}", note, "unknown" if waiting else "good")
+        )
+    cards.append(("Behind unmapped accounts", sum_undecided_cost(accounts), "known monthly cost; more where no cost is known", "neutral"))
+    cards.append(("Behind unmapped products", sum_undecided_cost(products), "the same money, seen by product", "neutral"))
+    return cards
+
+
+def keep_states(mapping: pa.Table, *states: str) -> pa.Table:
+    """The rows of a mapping in these states."""
+    return pa.Table.from_pylist([row for row in mapping.to_pylist() if row["state"] in states], schema=mapping.schema)
+
+
+def list_shared_clients(accounts: pa.Table) -> pa.Table:
+    """Clients that several accounts of one source are mapped to: right for a client with two tenants, else a wrong mapping."""
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in accounts.to_pylist():
+        if row["state"] == "mapped":
+            groups[row["source"], row["client_id"]].append(row)
+    rows = [
+        {
+            "source": key[0],
+            "client_name": group[0]["client_name"],
+            "accounts": len(group),
+            "account_names": ", ".join(r["account_name"] for r in group),
+            "units_qty": sum((r["units_qty"] for r in group), ZERO),
+        }
+        for key, group in sorted(groups.items())
+        if len(group) > 1
+    ]
+    columns: Columns = {"source": "text", "client_name": "text", "accounts": "int", "account_names": "text", "units_qty": "qty"}
+    return build_table(rows, columns)
