@@ -1,0 +1,347 @@
+"""The report's table: complete, printable, exact; unknown is written in words and is never 0 (T1).
+
+Under- and over-billing are never netted: a total over both signs is two totals.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from reconlib.errors import DataError, nearest
+from reconlib.money import format_amount, format_qty, round_amount
+from reconlib.report.markup import Shown, esc
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+# What stands where a value is not known, and why. Anything else: "–".
+UNKNOWN = {
+    "used_qty": ("no data", "no count was received: this is not zero"),
+    "purchased_qty": ("no data", "no purchase was received: this is not zero"),
+    "expected_qty": ("no data", "without a count nothing can be expected"),
+    "variance_qty": ("no data", "without a count there is no difference"),
+    "contracted_qty": ("no line", "no agreement line in scope"),
+    "billed_qty": ("no line", "no agreement line in scope"),
+    "records": ("no data", "nothing was received"),
+    "previous_records": ("no data", "nothing was received last month"),
+    "monthly_impact": ("no amount", "not known, so not part of any total"),
+}
+NOTHING = ("–", "not known, or does not apply")
+
+HEADERS = {
+    "monthly_impact": "A month",
+    "cost_impact": "Cost a month",
+    "monthly_effect": "Effect a month",
+    "variance_qty": "Difference",
+    "quantity_qty": "Units",
+    "units_qty": "Units",
+    "runner_up_name": "Runner-up",
+    "client_name": "Client",
+    "service_name": "Service",
+    "product_name": "Vendor product",
+    "account_name": "Vendor account",
+    "previous_records": "Last month",
+    "as_of_at": "As of",
+    "kind": "What is wrong",
+    "score": "Sure",
+    "confidence": "Sure",
+    "reason": "Why",
+}
+CODED = frozenset({"kind", "status", "state", "bucket", "certainty", "billable", "decided_by", "measure", "record_kind", "action"})
+TONES = {
+    "under_billed": "under",
+    "new_revenue": "under",
+    "over_billed": "over",
+    "orphan_line": "over",
+    "failed": "bad",
+    "not_arrived": "bad",
+    "partial": "unknown",
+    "no_count": "unknown",
+    "no_source": "unknown",
+    "unmapped": "unknown",
+    "suggested": "unknown",
+    "complete": "good",
+    "verified": "good",
+    "mapped": "good",
+    "approved": "good",
+    "matched": "good",
+}
+PLAIN_ROWS = 20  # rows of a table's plain text, for logs
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: what is shown, the plain number behind it when it is one, and its tone."""
+
+    text: str
+    number: str | None = None
+    title: str = ""
+    tone: str = ""
+    word: str = ""
+
+
+def words(code: str) -> str:
+    """A code of the tables as people read it.
+
+    Example:
+        >>> words("under_billed"), words("no_count")
+        ('under-billed', 'no count')
+    """
+    return {"under_billed": "under-billed", "over_billed": "over-billed"}.get(code, code.replace("_", " "))
+
+
+def header(name: str) -> str:
+    """A column's name as people read it.
+
+    Example:
+        >>> header("contracted_qty"), header("first_seen")
+        ('Contracted', 'First seen')
+    """
+    if name in HEADERS:
+        return HEADERS[name]
+    text = name
+    for suffix in ("_qty", "_amount", "_date", "_at"):
+        text = text.removesuffix(suffix)
+    return text.replace("_", " ").strip().capitalize() or name
+
+
+def is_missing(value: object) -> bool:
+    """A null of any library: None, NaN, NaT, pandas NA."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float) and math.isnan(value)
+
+
+def rows_of(table: pa.Table | pd.DataFrame | Sequence[Mapping[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
+    """Column names and rows of any table analysts hold, with exact values."""
+    anything: Any = table  # told apart by what it can do: pyarrow and pandas are not imported for it
+    if hasattr(anything, "to_pylist"):
+        return list(anything.column_names), anything.to_pylist()
+    if hasattr(anything, "itertuples"):
+        names = [str(name) for name in anything.columns]
+        return names, [dict(zip(names, row, strict=True)) for row in anything.itertuples(index=False, name=None)]
+    rows = [dict(row) for row in anything]
+    return list(dict.fromkeys(name for row in rows for name in row)), rows
+
+
+def format_value(name: str, value: object, *, currency: str | None = None) -> Cell:
+    """One value as a cell: money when a currency is given, exact, unknown in words.
+
+    Example:
+        >>> format_value("used_qty", None).text, format_value("x", Decimal("33.000000")).text
+        ('no data', '33')
+    """
+    if is_missing(value):
+        text, title = UNKNOWN.get(name, NOTHING)
+        return Cell(text, title=title, tone="missing")
+    if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
+        return Cell("yes" if value else "no")
+    if isinstance(value, Decimal):
+        return _number(name, value, currency)
+    if isinstance(value, int) or type(value).__name__.startswith(("int", "uint")):
+        return _number(name, Decimal(int(value)), currency)  # type: ignore[call-overload]
+    if isinstance(value, float) or type(value).__name__.startswith("float"):
+        return _number(name, Decimal(repr(float(value))), None)  # type: ignore[arg-type]
+    if isinstance(value, datetime):
+        return Cell(f"{value:%Y-%m-%d %H:%M} UTC")
+    if isinstance(value, date):
+        return Cell(value.isoformat())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return Cell(", ".join(str(v) for v in value))
+    text = str(value)
+    return Cell(words(text), tone=TONES.get(text, "code")) if name in CODED and text else Cell(text)
+
+
+def _number(name: str, value: Decimal, currency: str | None) -> Cell:
+    exact = not currency or round_amount(value, currency) != value
+    text = format_qty(value) if exact or currency is None else format_amount(value, currency)
+    plain = text.replace(",", "")
+    tone, word = "", ""
+    if name == "monthly_impact" and value:
+        tone, word = ("under", "under-billed") if value > 0 else ("over", "over-billed")
+    return Cell(text.replace("-", "−"), number=plain, tone=tone, word=word)
+
+
+def show_table(
+    table: pa.Table | pd.DataFrame | Sequence[Mapping[str, Any]],
+    *,
+    columns: Sequence[str] | Mapping[str, str] | None = None,
+    caption: str = "",
+    total: Sequence[str] = (),
+    money: Sequence[str] = (),
+    max_rows: int | None = None,
+    empty: str = "There are no rows.",
+    folded: bool = False,
+    details: Sequence[str] | None = None,
+    currency: str = "",
+) -> Shown:
+    """A complete table for the page: every row, totals over all rows, sorted, filtered and saved by the page's script.
+
+    Args:
+        table: Arrow table, DataFrame or rows.
+        columns: columns in order; a mapping gives each its heading. Default: all but those in ``details``.
+        caption: what the table is.
+        total: columns summed in the last row; under and over apart.
+        money: columns that are money. Each row's ``currency`` column says which, else ``currency``.
+        max_rows: rows visible until "show all" is pressed; print and a page without scripts show all.
+        empty: why there is no row.
+        folded: only the caption is visible until opened.
+        details: columns a row opens to; the first is the line that stays visible.
+        currency: ISO 4217 code where the rows have no ``currency`` column.
+
+    Raises:
+        DataError: a column that the table does not have, or money without a currency.
+    """
+    names, rows = rows_of(table)
+    chosen = list(columns or [name for name in names if name not in (details or ())])
+    titles = dict(columns) if isinstance(columns, Mapping) else {}
+    for name in [*chosen, *(details or ()), *total, *money]:
+        if name not in names and (rows or names):
+            raise DataError(f"no column {name!r}", where=f"table {caption!r}", hint=nearest(name, names))
+    codes = [str(row.get("currency") or currency) for row in rows]
+    if money and any(not code for code, row in zip(codes, rows, strict=True) if any(not is_missing(row[m]) for m in money)):
+        raise DataError("money without a currency", where=f"table {caption!r}", hint="pass currency= or keep the currency column")
+    single = len(set(codes)) <= 1
+    cells = [
+        {name: format_value(name, row[name], currency=code if name in money else None) for name in chosen}
+        for row, code in zip(rows, codes, strict=True)
+    ]
+    if not single:
+        cells = [{n: _with_code(c, code) if n in money else c for n, c in row.items()} for row, code in zip(cells, codes, strict=True)]
+    right = {n for n in chosen if n in money or n in total or any(row[n].number is not None for row in cells)}
+    heads = {}
+    for name in chosen:
+        code = f", {codes[0]}" if name in money and rows and single and codes[0] else ""
+        heads[name] = titles.get(name, header(name)) + code
+    totals = {name: _total(name, [row[name] for row in rows], codes if name in money else []) for name in total if rows}
+    body = _html(chosen, heads, cells, right, totals, [_detail(row, details) for row in rows] if details else None, max_rows)
+    return _frame(caption, body if rows else f'<p class="empty">{esc(empty)}</p>', len(rows), folded, _plain(caption, heads, cells, empty))
+
+
+def _with_code(cell: Cell, code: str) -> Cell:
+    return cell if cell.number is None else Cell(f"{cell.text} {code}", cell.number, cell.title, cell.tone, cell.word)
+
+
+def _total(name: str, values: list[Any], codes: list[str]) -> list[tuple[str, str]]:
+    """Lines of a total: one for each currency and sign, each with its word, and how many rows are not in it."""
+    sums: dict[tuple[str, bool], Decimal] = {}
+    unknown = 0
+    for value, code in zip(values, codes or [""] * len(values), strict=True):
+        if is_missing(value):
+            unknown += 1
+            continue
+        exact = value if isinstance(value, Decimal) else Decimal(str(value))
+        if exact or not sums:
+            sums[(code, exact < 0)] = sums.get((code, exact < 0), Decimal(0)) + exact
+    if len(sums) > 1:
+        sums = {key: value for key, value in sums.items() if value}
+    several = len({code for code, _ in sums}) > 1
+    lines = []
+    for (code, negative), value in sorted(sums.items(), key=lambda item: (item[0][0], item[0][1])):
+        cell = _number(name, value, code or None)
+        text = f"{cell.text} {code}" if several and code else cell.text
+        lines.append((text, cell.word or ("minus" if negative and len(sums) > 1 else "")))
+    if unknown:
+        lines.append((f"+ {unknown}", "not known"))
+    return lines
+
+
+def _detail(row: Mapping[str, Any], details: Sequence[str] | None) -> str:
+    first, *rest = details or ()
+    facts = [(name, row[name]) for name in rest if not is_missing(row[name]) and str(row[name])]
+    line = esc(format_value(first, row[first]).text)
+    if not facts:
+        return f'<p class="why">{line}</p>'
+    inner = "".join(f"<dt>{esc(header(name))}</dt><dd>{esc(format_value(name, value).text)}</dd>" for name, value in facts)
+    return f'<details class="why"><summary>{line}</summary><dl>{inner}</dl></details>'
+
+
+def _html(
+    chosen: list[str],
+    heads: Mapping[str, str],
+    cells: list[dict[str, Cell]],
+    right: set[str],
+    totals: Mapping[str, list[tuple[str, str]]],
+    details: list[str] | None,
+    max_rows: int | None,
+) -> str:
+    head = "".join(f'<th scope="col"{_class("num" if n in right else "")}>{esc(heads[n])}</th>' for n in chosen)
+    out = [f"<thead><tr>{head}</tr></thead>"]
+    lines = [_row(chosen, row, right) for row in cells]
+    if details:
+        span = len(chosen)
+        out += [
+            f'<tbody class="record">{line}<tr class="detail"><td colspan="{span}">{detail}</td></tr></tbody>'
+            for line, detail in zip(lines, details, strict=True)
+        ]
+    else:
+        out.append(f"<tbody>{''.join(lines)}</tbody>")
+    if totals:
+        out.append(f"<tfoot>{_total_row(chosen, right, totals, len(cells))}</tfoot>")
+    limit = f' data-max="{max_rows}"' if max_rows and max_rows < len(cells) else ""
+    return f"<table{limit}>{''.join(out)}</table>"
+
+
+def _class(name: str) -> str:
+    return f' class="{name}"' if name else ""
+
+
+def _row(chosen: list[str], row: Mapping[str, Cell], right: set[str]) -> str:
+    out = []
+    for index, name in enumerate(chosen):
+        cell = row[name]
+        tag, scope = ("th", ' scope="row"') if index == 0 else ("td", "")
+        value = f' data-v="{esc(cell.number)}"' if cell.number is not None else ""
+        title = f' title="{esc(cell.title)}"' if cell.title else ""
+        kind = " ".join(filter(None, ("num" if name in right else "", cell.tone if cell.tone == "missing" else "")))
+        tagged = name in CODED and cell.tone and cell.tone != "missing"
+        text = f'<span class="tag {cell.tone}">{esc(cell.text)}</span>' if tagged else esc(cell.text)
+        word = f' <span class="word {cell.tone}">{esc(cell.word)}</span>' if cell.word else ""
+        out.append(f"<{tag}{scope}{_class(kind)}{value}{title}>{text}{word}</{tag}>")
+    return f"<tr>{''.join(out)}</tr>"
+
+
+def _total_row(chosen: list[str], right: set[str], totals: Mapping[str, list[tuple[str, str]]], rows: int) -> str:
+    out = []
+    for index, name in enumerate(chosen):
+        parts = "".join(_sum(text, word) for text, word in totals.get(name, []))
+        label = "Total" if rows == 1 else f"Total of all {rows:,} rows"
+        text = f"{label} {parts}".strip() if index == 0 else parts
+        tag, scope = ("th", ' scope="row"') if index == 0 else ("td", "")
+        out.append(f"<{tag}{scope}{_class('num' if name in right and index else '')}>{text}</{tag}>")
+    return f"<tr>{''.join(out)}</tr>"
+
+
+def _sum(text: str, word: str) -> str:
+    tail = f' <span class="word">{esc(word)}</span>' if word else ""
+    return f'<span class="sum">{esc(text)}{tail}</span>'
+
+
+def _frame(caption: str, body: str, rows: int, folded: bool, text: str) -> Shown:  # noqa: FBT001
+    count = f"{rows:,} of {rows:,} rows" if rows != 1 else "1 of 1 row"
+    label = esc(caption or "Table")
+    box = f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">{body}</div>' if rows else body
+    bar = f'<div class="bar"><p class="count">{count}</p></div>' if rows else ""
+    if folded:
+        summary = f'<summary><span class="title">{label}</span> <span class="n">{count}</span></summary>'
+        inner = f'<details class="fold">{summary}{bar}{box}</details>'
+        return Shown(f'<div class="recon recon-table" data-name="{label}">{inner}</div>', text)
+    title = f'<p class="title">{esc(caption)}</p>' if caption else ""
+    return Shown(f'<div class="recon recon-table" data-name="{label}">{title}{bar}{box}</div>', text)
+
+
+def _plain(caption: str, heads: Mapping[str, str], cells: list[dict[str, Cell]], empty: str) -> str:
+    lines = [caption] if caption else []
+    if not cells:
+        return "\n".join([*lines, empty])
+    lines.append(" | ".join(heads.values()))
+    lines += [" | ".join(" ".join(cell.text.split()) for cell in row.values()) for row in cells[:PLAIN_ROWS]]
+    if len(cells) > PLAIN_ROWS:
+        lines.append(f"… {PLAIN_ROWS} of {len(cells)} rows")
+    return "\n".join(lines)
