@@ -134,6 +134,13 @@ def _plain(value: object) -> object:
             raise DataError(f"{value!r} has no exact text", where="ledger", hint="use text, integers, decimals or days")
 
 
+def standing_signature(events: Iterable[Event], book: str, period: str) -> Event | None:
+    """The last signature on a month that no reopening took back; None while the month may still change (T129)."""
+    kinds = ("preparer_signed", "reviewer_approved", "reopened")
+    last = [event for event in events if (event.book, event.period) == (book, period) and event.kind in kinds][-1:]
+    return last[0] if last and last[0].kind != "reopened" else None
+
+
 def event_hash(event: Event) -> str:
     """Hash of everything an event says, the hash before it included."""
     said = {name: getattr(event, name) for name in Event.__slots__ if name != "hash"}

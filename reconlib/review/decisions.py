@@ -1,0 +1,209 @@
+"""One decision of one person, checked and appended to the ledger with the values it was made on (FIELD.md section 6, T125, T130)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from reconlib.errors import DataError, SignOffError, nearest
+from reconlib.ledger import Event, Ledger, canonical_json, standing_signature, utc_text
+from reconlib.money import to_decimal
+from reconlib.period import Period
+
+RELATIONS = ("account", "product")
+MAPPING_DECISIONS = ("map", "exclude", "reject", "undo")
+FINDING_DECISIONS = ("approve", "adjust", "dismiss", "snooze", "exclude", "investigate", "credit_client", "dispute_vendor", "undo")
+CHANGE_KINDS = ("under_billed", "over_billed", "new_revenue", "orphan_line")  # kinds a change in the PSA can settle
+UNKNOWN_KINDS = ("no_count", "no_source")  # nothing is known to bill: there is nothing to approve (T1)
+COST_KINDS = ("cost_change", "negative_margin", "unused_commitment")
+CAUSES = (
+    "source stale",
+    "client mapping",
+    "service mapping",
+    "real quantity gap",
+    "contract exception",
+    "commitment",
+    "timing",
+    "vendor error",
+    "catalogue/price",
+    "unknown",
+)
+# What a decision on a finding is bound to, and how people call it (T125).
+BOUND = {
+    "billed_qty": "billed",
+    "expected_qty": "expected",
+    "purchased_qty": "purchased",
+    "used_qty": "used",
+    "variance_qty": "units",
+    "unit_price": "price",
+    "unit_cost": "cost",
+    "currency": "currency",
+    "client_id": "client",
+    "service_id": "service",
+    "vendor_account_id": "vendor account",
+    "vendor_product_id": "vendor product",
+}
+
+
+def bound_values(finding: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a finding a decision stands on; cost only where the finding is about cost."""
+    skip = set() if finding["kind"] in COST_KINDS else {"unit_cost"}
+    return {name: finding[name] for name in BOUND if name not in skip}
+
+
+def mapping_event(
+    *,
+    book: str,
+    period: Period,
+    who: str,
+    at: datetime,
+    relation: str,
+    source: str,
+    vendor_id: str,
+    decision: str,
+    target_id: str | None = None,
+    why: str = "",
+    until: date | None = None,
+    seen: Mapping[str, Any],
+) -> Event:
+    """A checked mapping decision, not yet in the ledger.
+
+    ``map`` and ``reject`` name a client or service; ``undo`` without a target takes back everything about this vendor id.
+
+    Raises:
+        DataError: a wrong word, a target missing or too many, an exclusion without reason or review-by date (T130).
+    """
+    _one_of("relation", relation, RELATIONS)
+    _one_of("decision", decision, MAPPING_DECISIONS)
+    if decision in ("map", "reject") and not target_id:
+        raise _wrong("target", target_id, f"a {'client' if relation == 'account' else 'service'} is needed to {decision}")
+    if decision == "exclude" and target_id:
+        raise _wrong("target", target_id, "an exclusion has no target; leave it empty")
+    _check_exclusion(decision, why, until, period)
+    values: dict[str, Any] = {"relation": relation, "source": source, "vendor_id": vendor_id, "decision": decision}
+    values |= {"target_id": target_id or None, "until": until, "seen": dict(seen)}
+    subject = f"{relation}/{source}/{vendor_id}"
+    return Event(book, str(period), "mapping_decided", subject, who, utc_text(at), why.strip(), values)
+
+
+def finding_event(
+    *,
+    book: str,
+    period: Period,
+    who: str,
+    at: datetime,
+    finding: Mapping[str, Any],
+    decision: str,
+    new_qty: Decimal | int | str | None = None,
+    effective_date: date | None = None,
+    until: date | None = None,
+    cause: str = "",
+    why: str = "",
+) -> Event:
+    """A checked decision on one row of FINDINGS, bound to its values, not yet in the ledger.
+
+    Raises:
+        DataError: a wrong word, or a value that does not belong to this decision or this kind of finding; names the value.
+    """
+    _one_of("decision", decision, FINDING_DECISIONS)
+    cause = cause.strip().lower().replace("_", " ")
+    if cause:
+        _one_of("cause", cause, CAUSES)
+    kind, qty = finding["kind"], None if new_qty is None else to_decimal(new_qty, where="new_qty")
+    if decision in ("approve", "adjust", "credit_client") and kind in UNKNOWN_KINDS:
+        raise _wrong("decision", decision, f"nothing is known to bill for {kind}; dismiss, snooze, exclude or investigate")
+    if decision == "adjust" and (qty is None or kind not in CHANGE_KINDS):
+        raise _wrong("new_qty", qty, f"adjust sets a quantity, on one of: {', '.join(CHANGE_KINDS)}")
+    if decision != "adjust" and qty is not None:
+        raise _wrong("new_qty", qty, f"{decision} takes no quantity; use adjust")
+    if qty is not None and qty < 0:
+        raise _wrong("new_qty", qty, "a quantity cannot be negative")
+    if effective_date and decision not in ("approve", "adjust", "credit_client"):
+        raise _wrong("effective_date", effective_date, f"{decision} changes nothing in the PSA")
+    if effective_date and effective_date < period.start:
+        raise _wrong("effective_date", effective_date, f"invoiced before {period} already; use credit_client, or a later date (T114)")
+    if until and decision not in ("snooze", "exclude"):
+        raise _wrong("until", until, f"{decision} has no end; use snooze or exclude")
+    if until and until <= period.end:
+        raise _wrong("until", until, f"not after {period.end}, the end of the billing month")
+    _check_exclusion(decision, why, until, period)
+    values = {"decision": decision, "kind": kind, "new_qty": qty, "effective_date": effective_date, "until": until, "cause": cause or None}
+    values |= {"monthly_impact": finding["monthly_impact"], "bound": bound_values(finding)}
+    return Event(book, str(period), "finding_decided", finding["finding_id"], who, utc_text(at), why.strip(), values)
+
+
+def record_mapping_decision(ledger: Ledger, **decision: Any) -> Event:
+    """Append one mapping decision; takes what ``mapping_event`` takes.
+
+    Raises:
+        DataError: see ``mapping_event``.
+        SignOffError: the month is signed.
+    """
+    return _record(ledger, mapping_event(**decision))
+
+
+def record_finding_decision(ledger: Ledger, **decision: Any) -> Event:
+    """Append one decision on a finding; takes what ``finding_event`` takes.
+
+    Raises:
+        DataError: see ``finding_event``.
+        SignOffError: the month is signed.
+    """
+    return _record(ledger, finding_event(**decision))
+
+
+def refuse_signed(events: Iterable[Event], book: str, period: str) -> None:
+    """Stop when a month is signed: what was signed does not change (T129).
+
+    Raises:
+        SignOffError: it is signed, or approved.
+    """
+    if signature := standing_signature(events, book, period):
+        raise SignOffError(
+            f"{period} is signed by {signature.who}: no decision can be added", where=f"book {book}", hint="reopen it with a reason first"
+        )
+
+
+def keyed(event: Event, before: Event | None) -> Event:
+    """The event with a key: the same decision after the same predecessor is one decision, however often it is sent."""
+    said = [event.kind, event.period, event.subject, event.why, event.values, before.hash if before else ""]
+    return Event(
+        event.book,
+        event.period,
+        event.kind,
+        event.subject,
+        event.who,
+        event.at,
+        event.why,
+        event.values,
+        "decision/" + hashlib.sha256(canonical_json(said).encode()).hexdigest()[:24],
+    )
+
+
+def _record(ledger: Ledger, event: Event) -> Event:
+    events = ledger.events(book=event.book)
+    refuse_signed(events, event.book, event.period)
+    before = [known for known in events if known.kind == event.kind and known.subject == event.subject]
+    return ledger.append(keyed(event, before[-1] if before else None))
+
+
+def _check_exclusion(decision: str, why: str, until: date | None, period: Period) -> None:
+    if decision != "exclude":
+        return
+    if not why.strip():
+        raise _wrong("reason", "", "an exclusion needs a reason (T130)")
+    if until is None or until <= period.end:
+        raise _wrong("until", until, f"an exclusion needs a review-by date after {period.end} (T130)")
+
+
+def _one_of(name: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise DataError(f"{value!r} is no {name}", where=name, hint=nearest(value, valid))
+
+
+def _wrong(name: str, value: object, hint: str) -> DataError:
+    shown = "nothing" if value in (None, "") else f"{value}"
+    return DataError(f"{shown} is not possible", where=name, hint=hint)

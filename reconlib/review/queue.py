@@ -1,0 +1,320 @@
+"""The queue of undecided things as a CSV an analyst fills in, and its way back into the ledger: all rows, or none (FIELD.md T4, T125)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconlib.errors import DataError, ReconError, nearest
+from reconlib.ledger import Event, Ledger
+from reconlib.money import format_qty
+from reconlib.period import Period
+from reconlib.review.decisions import RELATIONS, finding_event, keyed, mapping_event, refuse_signed
+from reconlib.review.folds import MappingDecision, finding_decisions, mapping_decisions, values_changed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DECISION_COLUMNS = (
+    "relation",
+    "source",
+    "vendor_id",
+    "decision",
+    "target",
+    "finding_id",
+    "new_qty",
+    "effective_date",
+    "until",
+    "cause",
+    "reason",
+)
+CONTEXT_COLUMNS = ("name", "about", "units", "monthly", "currency")  # for the reader; ignored on the way back
+QUEUE_COLUMNS = DECISION_COLUMNS + CONTEXT_COLUMNS
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what starts with these
+
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """One row of a decision file that cannot be used."""
+
+    row: int  # as a spreadsheet counts: the header is 1
+    column: str
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did. With any reject nothing was recorded."""
+
+    recorded: int
+    unchanged: int
+    rejects: tuple[RejectedRow, ...]
+
+
+def export_queue(accounts: pa.Table, products: pa.Table, findings: pa.Table) -> list[dict[str, str]]:
+    """Everything that waits for a decision, one row each, most money first; a suggestion stands in ``target``, ``decision`` is empty."""
+    rows: list[tuple[Decimal, dict[str, str]]] = []
+    waiting = ("unmapped", "suggested")
+    for relation, table, target in (("account", accounts, "client"), ("product", products, "service")):
+        for row in table.to_pylist():
+            if row["state"] in waiting and row["units_qty"]:
+                about = f"suggested: {row[f'{target}_name']} ({row['reason']})" if row[f"{target}_id"] else row["reason"] or "no suggestion"
+                rows.append((row["monthly_cost"] or Decimal(0), _queued_mapping(relation, row, row[f"{target}_id"], about)))
+    rows += [
+        (abs(row["monthly_impact"] or row["cost_impact"] or Decimal(0)), _queued_finding(row))
+        for row in findings.to_pylist()
+        if row["status"] == "open" and row["kind"] not in ("unmapped_account", "unmapped_service")
+    ]
+    ranked = sorted(
+        rows, key=lambda item: (-item[0], *(item[1].get(name, "") for name in ("relation", "finding_id", "source", "vendor_id")))
+    )
+    return [{name: row.get(name, "") for name in QUEUE_COLUMNS} for _, row in ranked]
+
+
+def write_queue(path: Path, rows: Iterable[Row]) -> None:
+    """The queue as a CSV that opens in a spreadsheet; vendor text that looks like a formula is made plain text."""
+    numbers = ("units", "monthly", "new_qty")
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, QUEUE_COLUMNS)
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({name: f"'{text}" if name not in numbers and text.startswith(_FORMULA) else text for name, text in row.items()})
+
+
+def read_decisions(path: Path) -> list[dict[str, str]]:
+    """Rows of a decision CSV that carry a decision, with ``row`` as a spreadsheet counts them. Comma or semicolon.
+
+    Raises:
+        DataError: not readable, not text, or a column that is missing or unknown.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        raise DataError("cannot be read", where=str(path), hint=error.strerror or "check the path") from error
+    except UnicodeDecodeError as error:
+        raise DataError("is not UTF-8 text", where=str(path), hint="save it as 'CSV UTF-8'") from error
+    head = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if head.count(";") > head.count(",") else ",")
+    names = [name.strip().lower() for name in next(reader, [])]
+    for name in names:
+        if name not in QUEUE_COLUMNS:
+            raise DataError(f"unknown column {name!r}", where=str(path), hint=nearest(name, QUEUE_COLUMNS))
+    if missing := [name for name in ("relation", "decision") if name not in names]:
+        raise DataError(f"column {missing[0]!r} is missing", where=str(path), hint="start from the exported queue")
+    rows = []
+    for number, cells in enumerate(reader, start=2):
+        row = dict.fromkeys(DECISION_COLUMNS, "") | {name: _plain(cell) for name, cell in zip(names, cells, strict=False)}
+        if row["decision"]:
+            rows.append(row | {"row": str(number)})
+    return rows
+
+
+def import_decisions(
+    ledger: Ledger,
+    path: Path,
+    *,
+    book: str,
+    period: Period,
+    who: str,
+    at: datetime,
+    clients: pa.Table,
+    services: pa.Table,
+    findings: pa.Table,
+    accounts: pa.Table | None = None,
+    products: pa.Table | None = None,
+) -> Imported:
+    """Append every decision of a file, or none: any wrong row and all wrong rows come back as rejects.
+
+    A decision that stands already is counted as unchanged, so importing a file twice changes nothing. With ``accounts`` and ``products``
+    (the mapping tables) vendor ids are checked too, and what they showed is kept with the decision.
+
+    Raises:
+        DataError: the file cannot be read.
+        SignOffError: the month is signed.
+    """
+    rows = read_decisions(path)
+    events = ledger.events(book=book)
+    refuse_signed(events, book, str(period))
+    facts = {"book": book, "period": period, "who": who, "at": at}
+    targets = {"account": _by_id_or_code(clients, "client"), "product": _by_id_or_code(services, "service")}
+    seen = {"account": _seen(accounts, "vendor_account_id"), "product": _seen(products, "vendor_product_id")}
+    by_id = {row["finding_id"]: row for row in findings.to_pylist()}
+    wanted: list[Event] = []
+    about: dict[tuple[str, str], list[Event]] = {}
+    rejects: list[RejectedRow] = []
+    for row in rows:
+        try:
+            event = _finding(row, facts, by_id) if row["relation"] == "finding" else _mapping(row, facts, targets, seen)
+            same = about.setdefault((event.kind, event.subject), [])
+            if any(_contradicts(event, other) for other in same):
+                raise DataError("is decided twice in this file", where="decision", hint="keep one of the rows")
+            same.append(event)
+            wanted.append(event)
+        except ReconError as error:
+            rejects.append(RejectedRow(int(row["row"]), error.where, error.what, error.hint))
+    if rejects:
+        return Imported(0, 0, tuple(rejects))
+    mapped, decided = mapping_decisions(events, as_of=period.end, period=period), finding_decisions(events, period)
+    new = [
+        event
+        for event in wanted
+        if not (_finding_stands(event, decided, by_id) if event.kind == "finding_decided" else _mapping_stands(event, mapped))
+    ]
+    last = {(event.kind, event.subject): event for event in events}
+    ledger.append_all([keyed(event, last.get((event.kind, event.subject))) for event in new])
+    return Imported(len(new), len(wanted) - len(new), ())
+
+
+def _queued_mapping(relation: str, row: Mapping[str, Any], target: str | None, about: str) -> dict[str, str]:
+    name, vendor_id = ("account_name", "vendor_account_id") if relation == "account" else ("product_name", "vendor_product_id")
+    return {
+        "relation": relation,
+        "source": row["source"],
+        "vendor_id": row[vendor_id],
+        "target": target or "",
+        "name": row[name],
+        "about": about,
+        "units": format_qty(row["units_qty"]).replace(",", ""),
+        "monthly": "" if row["monthly_cost"] is None else f"{row['monthly_cost']:.2f}",
+        "currency": row["currency"] or "",
+    }
+
+
+def _queued_finding(row: Mapping[str, Any]) -> dict[str, str]:
+    money = row["monthly_impact"] if row["monthly_impact"] is not None else row["cost_impact"]
+    return {
+        "relation": "finding",
+        "finding_id": row["finding_id"],
+        "name": " / ".join(text for text in (row["client_name"], row["service_name"]) if text),
+        "about": f"{row['kind']}: {row['explanation']}",
+        "units": format_qty(row["variance_qty"]).replace(",", ""),
+        "monthly": "" if money is None else f"{money:.2f}",
+        "currency": row["currency"],
+    }
+
+
+def _plain(cell: str) -> str:
+    cell = cell.strip()
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+
+
+def _mapping(row: Row, facts: Mapping[str, Any], targets: Mapping[str, Any], seen: Mapping[str, Any]) -> Event:
+    relation, vendor = row["relation"], (row["source"], row["vendor_id"])
+    if relation not in RELATIONS:
+        raise DataError(f"{relation!r} is no relation", where="relation", hint=nearest(relation, (*RELATIONS, "finding")))
+    for name in ("source", "vendor_id"):
+        if not row[name]:
+            raise DataError("is empty", where=name, hint="take the row from the exported queue")
+    known = seen[relation]
+    if known is not None and vendor not in known:
+        raise DataError(f"{row['vendor_id']!r} is not known in source {row['source']!r}", where="vendor_id", hint="export the queue again")
+    # a suggestion left in the column of an exclusion or an undo is not meant
+    target = _target(row["target"], relation, targets[relation]) if row["target"] and row["decision"] not in ("exclude", "undo") else None
+    return mapping_event(
+        **facts,
+        relation=relation,
+        source=row["source"],
+        vendor_id=row["vendor_id"],
+        decision=row["decision"],
+        target_id=target,
+        why=row["reason"],
+        until=_day(row, "until"),
+        seen=(known or {}).get(vendor, {}),
+    )
+
+
+def _finding(row: Row, facts: Mapping[str, Any], by_id: Mapping[str, Mapping[str, Any]]) -> Event:
+    finding = by_id.get(row["finding_id"])
+    if finding is None:
+        raise DataError(f"{row['finding_id']!r} is not a finding of this month", where="finding_id", hint="export the queue again")
+    return finding_event(
+        **facts,
+        finding=finding,
+        decision=row["decision"],
+        new_qty=row["new_qty"] or None,
+        effective_date=_day(row, "effective_date"),
+        until=_day(row, "until"),
+        cause=row["cause"],
+        why=row["reason"],
+    )
+
+
+def _finding_stands(event: Event, decided: Mapping[str, Event], by_id: Mapping[str, Mapping[str, Any]]) -> bool:
+    values, last = event.values, decided.get(event.subject)
+    if last is None or values["decision"] == "undo":
+        return last is None and values["decision"] == "undo"
+    same = all(_text(values[name]) == _text(last.values[name]) for name in ("decision", "new_qty", "effective_date", "until", "cause"))
+    return same and last.why == event.why and last.period == event.period and not values_changed(by_id[event.subject], last)
+
+
+def _mapping_stands(event: Event, mapped: Mapping[tuple[str, str, str], MappingDecision]) -> bool:
+    values = event.values
+    known = mapped.get((values["relation"], values["source"], values["vendor_id"]))
+    if known is None or values["decision"] == "undo":
+        return known is None and values["decision"] == "undo"
+    if values["decision"] == "exclude":
+        return (known.state, known.review_by, known.why) == ("excluded", values["until"], event.why)
+    return values["target_id"] in (known.targets if values["decision"] == "map" else known.rejected)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return format_qty(value).replace(",", "")
+    return "" if value is None else str(value)
+
+
+def _contradicts(event: Event, other: Event) -> bool:
+    if event.kind == "finding_decided":
+        return True
+    pair = (event.values, other.values)
+    # a product may count for several services, and several suggestions may be rejected: each pair is decided once
+    several = all(values["decision"] in ("map", "reject") for values in pair)
+    both_mapped = all(values["decision"] == "map" for values in pair) and event.values["relation"] == "account"
+    return not several or both_mapped or event.values["target_id"] == other.values["target_id"]
+
+
+def _target(text: str, relation: str, known: Mapping[str, list[str]]) -> str:
+    found = known.get(text, [])
+    if len(found) == 1:
+        return found[0]
+    what = "client" if relation == "account" else "service"
+    if found:
+        raise DataError(f"{text!r} names {len(found)} {what}s", where="target", hint=f"use the {what} id: {', '.join(found)}")
+    raise DataError(
+        f"{text!r} is no {what}", where="target", hint=nearest(text, list(known)) if len(known) < 30 else f"use a {what} id or code"
+    )
+
+
+def _by_id_or_code(table: pa.Table, what: str) -> dict[str, list[str]]:
+    rows = [row for row in table.to_pylist() if not row.get("is_deleted")]
+    known: dict[str, list[str]] = {}
+    for row in rows:
+        if row[f"{what}_code"]:
+            known.setdefault(row[f"{what}_code"], []).append(row[f"{what}_id"])
+    return known | {row[f"{what}_id"]: [row[f"{what}_id"]] for row in rows}  # an id wins over a code
+
+
+def _seen(table: pa.Table | None, id_column: str) -> dict[tuple[str, str], dict[str, Any]] | None:
+    if table is None:
+        return None
+    name = "account_name" if id_column == "vendor_account_id" else "product_name"
+    kept = (name, "units_qty", "monthly_cost", "score", "reason")
+    return {(row["source"], row[id_column]): {column: row[column] for column in kept} for row in table.to_pylist()}
+
+
+def _day(row: Row, name: str) -> date | None:
+    if not row[name]:
+        return None
+    try:
+        return date.fromisoformat(row[name])
+    except ValueError:
+        raise DataError(f"{row[name]!r} is not a day", where=name, hint="write it as 2026-11-01") from None
