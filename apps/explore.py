@@ -1,0 +1,326 @@
+"""Explore a month: filter the findings, open one, and see the lines and units behind it. Nothing here writes.
+
+    recon explore params/demo.yaml
+    marimo run apps/explore.py -- --params params/demo.yaml --period 2026-10
+
+Vendor text reaches the page only through ``mo.ui.table``, ``mo.plain_text`` and option labels, after ``plain``.
+"""
+
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="full", app_title="Explore a month")
+
+with app.setup:
+    from decimal import Decimal
+
+    import marimo as mo
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from reconlib.engine import run_sql
+    from reconlib.errors import ReconError
+    from reconlib.money import format_amount, format_qty
+    from reconlib.period import parse_period
+    from reconlib.steps import open_month, read_stage
+
+    TABLES = (
+        "findings",
+        "comparison",
+        "counts",
+        "record_buckets",
+        "line_buckets",
+        "usage_records",
+        "purchases",
+        "agreements",
+        "agreement_lines",
+        "product_mapping",
+    )
+    FINDING_COLUMNS = (
+        "client_name",
+        "service_name",
+        "kind",
+        "source",
+        "billed_qty",
+        "purchased_qty",
+        "used_qty",
+        "expected_qty",
+        "variance_qty",
+        "monthly_impact",
+        "cost_impact",
+        "currency",
+        "months_open",
+        "status",
+        "finding_id",
+    )
+    # The records behind a finding. A count names the records in it; the rest of the client's records of the service's products were left out.
+    RECORDS_SQL = """
+    CREATE TABLE counted AS
+    SELECT DISTINCT unnest(string_split(c.evidence, ' ')) AS evidence
+    FROM counts AS c JOIN run ON c.client_id = run.client_id AND c.service_id = run.service_id;
+
+    CREATE TABLE records AS
+    SELECT CASE WHEN b.evidence IN (SELECT evidence FROM counted) THEN 'counted' ELSE b.bucket END AS bucket,
+           b.source, b.record_kind AS record, coalesce(u.unit_name, b.record_id) AS unit, u.unit_key, u.unit_class,
+           coalesce(u.unit_state, p.status) AS unit_state, u.last_seen_date, coalesce(u.created_date, p.start_date) AS since_date,
+           b.quantity_qty, p.term, b.rule, b.evidence
+    FROM record_buckets AS b
+    CROSS JOIN run
+    LEFT JOIN usage_records AS u ON b.record_kind = 'usage' AND u.source = b.source AND u.usage_record_id = b.record_id
+    LEFT JOIN purchases AS p ON b.record_kind = 'purchase' AND p.source = b.source AND p.purchase_id = b.record_id
+    WHERE CASE run.kind
+          WHEN 'unmapped_account' THEN b.source = run.source AND b.vendor_account_id = run.vendor_account_id
+          WHEN 'unmapped_service' THEN b.source = run.source AND b.vendor_product_id = run.vendor_product_id
+          WHEN 'unaccounted_usage' THEN b.client_id = run.client_id AND b.source = run.source AND b.bucket = 'unaccounted'
+          ELSE b.evidence IN (SELECT evidence FROM counted)
+               OR (b.client_id = run.client_id AND b.bucket <> 'counted'
+                   AND (b.service_id = run.service_id
+                        OR (b.service_id IS NULL AND EXISTS (SELECT 1 FROM product_mapping AS m
+                                                             WHERE m.source = b.source AND m.vendor_product_id = b.vendor_product_id
+                                                               AND m.service_id = run.service_id AND m.state = 'mapped'))))
+          END;
+    """
+    LINES_SQL = """
+    CREATE TABLE lines AS
+    SELECT b.bucket, a.agreement_name, l.description, l.quantity_qty, l.included_qty, l.unit_price, l.billable, l.effective_date, l.cancelled_date,
+           l.agreement_line_id, l.evidence
+    FROM agreement_lines AS l
+    JOIN run ON l.client_id = run.client_id AND l.service_id = run.service_id
+    JOIN agreements AS a ON a.agreement_id = l.agreement_id
+    JOIN line_buckets AS b ON b.agreement_line_id = l.agreement_line_id;
+    """
+
+
+@app.function
+def plain(table: pa.Table) -> pa.Table:
+    """The table with links in its texts made unclickable: a table cell would fetch a picture a vendor's name points at."""
+    for index, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            broken = pc.replace_substring_regex(table[index], r"(?i)(https?:|data:)", "\\1\u2060")
+            table = table.set_column(index, field, broken)
+    return table
+
+
+@app.function
+def shown(table: pa.Table, *, selection: str | None = None, label: str = "", page_size: int = 15) -> mo.ui.table:
+    """The table for reading: quantities without trailing zeros, money with its decimals, numbers to the right."""
+    numbers = [field.name for field in table.schema if pa.types.is_decimal(field.type) or pa.types.is_integer(field.type)]
+    money = [name for name in numbers if name.endswith(("_price", "_cost", "_impact", "_amount"))]
+    decimals = [field.name for field in table.schema if pa.types.is_decimal(field.type)]
+    return mo.ui.table(
+        plain(table),
+        selection=selection,
+        label=label,
+        page_size=page_size,
+        pagination=True,
+        format_mapping={name: format_amount if name in money else format_qty for name in decimals},
+        text_justify_columns=dict.fromkeys(numbers, "right"),
+        show_column_summaries=False,
+        show_data_types=False,
+        show_download=False,  # the archive has the CSV, with formulas made harmless
+    )
+
+
+@app.function
+def read_month(params_file: str, period: str) -> tuple[str, dict[str, pa.Table], str]:
+    """Head line and tables of a compared month, with ``history``: the comparisons of every month there is; or why there are none."""
+    try:
+        month = open_month(params_file, period)
+        tables = {name: read_stage(month, name) for name in TABLES}
+        folder = month.root / month.params.workspace_dir / "periods"
+        earlier = sorted(path.name for path in folder.iterdir() if path.name <= str(month.period))
+        months = [(name, read_comparison(params_file, name)) for name in earlier]
+    except ReconError as error:
+        return "", {}, str(error)
+    tables["history"] = pa.concat_tables(
+        table.add_column(0, "period", pa.array([name] * table.num_rows, pa.string())) for name, table in months if table is not None
+    )
+    return f"{month.params.book} · {month.period} · as of {month.as_of} · {month.params.currency}", tables, ""
+
+
+@app.function
+def read_comparison(params_file: str, period: str) -> pa.Table | None:
+    """Comparison of one month, or none when that month was not compared."""
+    try:
+        parse_period(period)
+        return read_stage(open_month(params_file, period), "comparison")
+    except ReconError:
+        return None
+
+
+@app.function
+def options(findings: pa.Table, id_column: str, name_column: str) -> dict[str, str]:
+    """Names to choose from with the id behind each; two of one name are told apart by their ids."""
+    pairs = sorted({(row[name_column] or row[id_column], row[id_column]) for row in findings.to_pylist() if row[id_column]})
+    names = [name for name, _ in pairs]
+    return {name if names.count(name) == 1 else f"{name} ({key})": key for name, key in pairs}
+
+
+@app.function
+def filter_findings(
+    findings: pa.Table,
+    *,
+    clients: list[str],
+    services: list[str],
+    kinds: list[str],
+    statuses: list[str],
+    minimum: Decimal,
+    unknown: bool,
+) -> pa.Table:
+    """Findings that pass, most money first. Money not known is not zero: those stay while ``unknown`` says so."""
+    wanted = {"client_id": clients, "service_id": services, "kind": kinds, "status": statuses}
+
+    def money(row: dict) -> Decimal | None:
+        known = [abs(row[name]) for name in ("monthly_impact", "cost_impact") if row[name] is not None]
+        return max(known) if known else None
+
+    rows = [
+        row
+        for row in findings.to_pylist()
+        if all(not values or row[name] in values for name, values in wanted.items())
+        and (unknown if money(row) is None else money(row) >= minimum)
+    ]
+    rows.sort(key=lambda row: (-(money(row) or 0), row["finding_id"]))
+    return pa.Table.from_pylist(rows, schema=findings.schema)
+
+
+@app.function
+def totals(findings: pa.Table, of: int) -> str:
+    """One line over the table: how many rows, and under- and over-billed apart, never netted, no currency added to another (T131)."""
+    words = [f"{findings.num_rows} of {of} findings"]
+    for currency in sorted(set(findings["currency"].to_pylist())):
+        impacts = findings.filter(pc.field("currency") == currency)["monthly_impact"].drop_null().to_pylist()
+        under, over = sum((v for v in impacts if v > 0), Decimal(0)), sum((-v for v in impacts if v < 0), Decimal(0))
+        words.append(f"under-billed {format_amount(under, currency)} {currency} a month")
+        words.append(f"over-billed {format_amount(over, currency)} {currency} a month")
+    return " · ".join([*words, f"{findings['monthly_impact'].null_count} without money on the client's side"])
+
+
+@app.function
+def behind(finding: dict, tables: dict[str, pa.Table]) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Records, agreement lines and history of one finding."""
+    names = ("kind", "client_id", "service_id", "source", "vendor_account_id", "vendor_product_id")
+    values = {name: finding[name] or "" for name in names}
+    needed = ("counts", "record_buckets", "usage_records", "purchases", "product_mapping")
+    records = run_sql(RECORDS_SQL, {name: tables[name] for name in needed}, results=("records",), values=values)["records"]
+    needed = ("agreement_lines", "agreements", "line_buckets")
+    lines = run_sql(LINES_SQL, {name: tables[name] for name in needed}, results=("lines",), values=values)["lines"]
+    history = tables["history"].filter((pc.field("client_id") == values["client_id"]) & (pc.field("service_id") == values["service_id"]))
+    order = [("bucket", "ascending"), ("source", "ascending"), ("unit", "ascending"), ("evidence", "ascending")]
+    return records.sort_by(order), lines.sort_by("agreement_line_id"), history.sort_by("period")
+
+
+@app.function
+def tally(records: pa.Table) -> str:
+    """How many units ended where, apart for usage and purchases: a bought seat and its use are not added up."""
+    units: dict[tuple[str, str], Decimal] = {}
+    for row in records.to_pylist():
+        key = row["record"], row["bucket"]
+        units[key] = units.get(key, Decimal(0)) + row["quantity_qty"]
+    words = [f"{record} {bucket}: {format_qty(quantity)}" for (record, bucket), quantity in sorted(units.items(), reverse=True)]
+    return " · ".join(words) or "no records: no unit of this service was received for this client"
+
+
+@app.cell
+def parameters():
+    _args = mo.cli_args()
+    params_file = str(_args.get("params") or "params/demo.yaml")
+    period = str(_args.get("period") or "")
+    return params_file, period
+
+
+@app.cell
+def read(params_file, period):
+    head, tables, problem = read_month(params_file, period)
+    return head, problem, tables
+
+
+@app.cell
+def title(head, problem):
+    mo.stop(bool(problem), mo.callout(mo.plain_text(f"{problem}\n\nRun the month first: recon run PARAMS --period MONTH"), kind="danger"))
+    mo.vstack([mo.md("# What would we invoice wrongly, and why?"), mo.plain_text(head)])
+    return
+
+
+@app.cell
+def filters(problem, tables):
+    mo.stop(bool(problem))
+    _all = tables["findings"]
+    _kinds, _statuses = (sorted(set(_all[name].to_pylist())) for name in ("kind", "status"))
+    client = mo.ui.multiselect(options(plain(_all), "client_id", "client_name"), label="Client", full_width=True)
+    service = mo.ui.multiselect(options(plain(_all), "service_id", "service_name"), label="Service", full_width=True)
+    kind = mo.ui.multiselect(_kinds, label="Kind", full_width=True)
+    status = mo.ui.multiselect(_statuses, label="Status", full_width=True)
+    minimum = mo.ui.number(start=0, value=0, step=1, label="At least, money a month", full_width=True)
+    unknown = mo.ui.checkbox(value=True, label="also where money is not known")
+    mo.sidebar([mo.md("### Filters"), client, service, kind, status, minimum, unknown])
+    return client, kind, minimum, service, status, unknown
+
+
+@app.cell
+def findings_table(client, kind, minimum, service, status, tables, unknown):
+    _all = tables["findings"]
+    _kept = filter_findings(
+        _all,
+        clients=client.value,
+        services=service.value,
+        kinds=kind.value,
+        statuses=status.value,
+        minimum=Decimal(str(minimum.value or 0)),
+        unknown=unknown.value,
+    )
+    picked = shown(_kept.select(FINDING_COLUMNS), selection="single")
+    mo.vstack([mo.md("## Findings, most money first"), mo.plain_text(totals(_kept, _all.num_rows)), picked])
+    return (picked,)
+
+
+@app.cell
+def chosen(picked, tables):
+    mo.stop(not picked.value.num_rows, mo.md("Select a finding to see the lines and units behind it."))
+    _id = picked.value["finding_id"][0].as_py()
+    finding = next(row for row in tables["findings"].to_pylist() if row["finding_id"] == _id)
+    records, lines, history = behind(finding, tables)
+    return finding, history, lines, records
+
+
+@app.cell
+def explained(finding):
+    _facts = [
+        {"": name.replace("_", " "), "value": str(finding[name])}
+        for name in ("explanation", "rule", "certainty", "confidence", "first_seen", "months_open", "cause", "evidence")
+        if finding[name] is not None
+    ]
+    _names = [finding[name] for name in ("kind", "client_name", "service_name", "source") if finding[name]]
+    mo.vstack(
+        [
+            mo.md("## The finding"),
+            mo.plain_text(" · ".join(_names)),
+            mo.ui.table(plain(pa.Table.from_pylist(_facts)), selection=None, wrapped_columns=["value"], show_download=False, show_column_summaries=False, show_data_types=False),
+        ]
+    )
+    return
+
+
+@app.cell
+def units(records):
+    mo.vstack([mo.md("## The units behind the count: which were counted, which were left out and why"), mo.plain_text(tally(records)), shown(records)])
+    return
+
+
+@app.cell
+def billed_lines(lines):
+    _note = f"{lines.num_rows} lines; the bucket says what became of each." if lines.num_rows else "No agreement line of this service for this client."
+    mo.vstack([mo.md("## The agreement lines"), mo.md(_note), shown(lines)])
+    return
+
+
+@app.cell
+def months(history):
+    _columns = ["period", "contracted_qty", "billed_qty", "purchased_qty", "used_qty", "expected_qty", "variance_qty", "monthly_impact", "currency", "status"]
+    _note = "Months compared so far." if history.num_rows > 1 else "No earlier month was compared."
+    mo.vstack([mo.md("## The months before"), mo.md(_note), shown(history.select(_columns))])
+    return
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,116 @@
+"""The project's own words and lists: what the pages, the command line and the install say must agree with the code."""
+
+import re
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from reconlib.findings import KINDS, STATUSES
+from reconlib.review import CAUSES, FINDING_DECISIONS, MAPPING_DECISIONS
+from reconlib.rules import Rules, read_rules
+from reconlib.schema import ACCOUNT_MAPPING, COMPARISON, FINDINGS, LINE_BUCKETS, RECORD_BUCKETS, TableSchema
+from reconlib.settings import read_params
+
+ROOT = Path(__file__).parents[2]
+
+
+def words(schema: TableSchema, column: str) -> list[str]:
+    """Values a column may take, from its description: "open, approved or dismissed" and the like."""
+    about = next(c.about for c in schema.columns if c.name == column).removeprefix("a comparison status, or ")
+    return [word for word in re.split(r", | or ", about.replace("_<why>", "")) if re.fullmatch(r"[a-z_]+", word)]
+
+
+def glossary() -> list[str]:
+    return re.findall(r"^\| `([a-z_/ ]+)` \|", (ROOT / "GLOSSARY.md").read_text("utf-8"), re.MULTILINE)
+
+
+def locked() -> list[str]:
+    return (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("schema", "column", "least"),
+    [
+        (FINDINGS, "status", 7),
+        (COMPARISON, "status", 11),
+        (LINE_BUCKETS, "bucket", 4),
+        (RECORD_BUCKETS, "bucket", 11),
+        (ACCOUNT_MAPPING, "state", 4),
+    ],
+)
+def test_glossary_has_every_status_bucket_and_state(schema: TableSchema, column: str, least: int) -> None:
+    named = words(schema, column)
+    assert len(named) >= least
+    assert set(named) - set(glossary()) == set()
+
+
+def test_glossary_has_every_kind_cause_and_decision() -> None:
+    assert {*KINDS, *STATUSES, *CAUSES, *FINDING_DECISIONS, *MAPPING_DECISIONS} - set(glossary()) == set()
+
+
+def test_glossary_is_in_order_and_says_nothing_twice() -> None:
+    assert glossary() == sorted(set(glossary()))
+
+
+def test_constraints_are_bare_pins_in_order() -> None:
+    names = [re.fullmatch(r"([a-z0-9][a-z0-9-]*)==[0-9][0-9a-z.]*", line) for line in locked()]
+    assert all(names), [line for line, name in zip(locked(), names, strict=True) if not name]
+    listed = [name[1] for name in names if name]
+    assert listed == sorted(set(listed))
+
+
+def test_constraints_hold_every_direct_dependency_at_an_allowed_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = [Requirement(text) for text in [*project["dependencies"], *chain(*project["optional-dependencies"].values())]]
+    pins = dict(line.split("==") for line in locked())
+    for requirement in asked:
+        if requirement.name != project["name"]:
+            assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), str(requirement)
+
+
+def test_readme_names_every_command() -> None:
+    from typer.main import get_command
+
+    from reconlib.cli import app
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    commands = sorted(get_command(app).commands)  # type: ignore[attr-defined]
+    assert "run" in commands
+    assert [name for name in commands if f"recon {name}" not in readme] == []
+
+
+def test_readme_has_every_exit_code() -> None:
+    from reconlib import errors
+
+    codes = {str(v.exit_code) for v in vars(errors).values() if isinstance(v, type) and issubclass(v, errors.ReconError)} - {"1"}
+    assert codes <= set(re.findall(r"^\| (\d) \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "GLOSSARY.md", "docs/rules.md", "reports/README.md"])
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text("utf-8"))
+    assert [target for target in targets if not ((ROOT / page).parent / target).exists()] == []
+
+
+def test_tests_named_by_the_rules_table_exist() -> None:
+    named = re.findall(r"`(tests/[^`]+)`", (ROOT / "docs/rules.md").read_text("utf-8"))
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "params").glob("*.yaml")), ids=lambda path: path.name)
+def test_params_parse_and_what_they_name_exists(path: Path) -> None:
+    params = read_params(path)
+    rules = read_rules(ROOT / name for name in params.rules)
+    assert isinstance(rules, Rules)
+    profiles = [ROOT / source.profile for source in params.sources.values() if source.profile]
+    assert [str(profile) for profile in profiles if not yaml.safe_load(profile.read_text("utf-8"))] == []
+
+
+def test_the_params_the_readme_names_are_there() -> None:
+    assert {"demo.yaml", "example.yaml", "files.yaml"} <= {path.name for path in (ROOT / "params").glob("*.yaml")}
