@@ -1,0 +1,284 @@
+"""Whether a month may be signed, by whom, and that a signed month stays as it is (FIELD.md T126–T130)."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from reconlib.errors import SignOffError
+from reconlib.ledger import Event, Ledger, canonical_json, utc_text
+from reconlib.period import Period
+from reconlib.review import CHANGE_KINDS, finding_decisions, mapping_decisions
+from reconlib.rules import Override
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SHOWN = 5  # names a gate lists before it says "and n more"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One thing that must be so before a month is signed."""
+
+    name: str
+    ok: bool
+    count: int  # what stands in the way
+    detail: str  # in words
+    where_to_go: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodState:
+    """How far a month is."""
+
+    state: Literal["collecting", "in_review", "signed", "approved"]
+    version: int  # of the archive; reopening makes the next
+    preparer: str = ""
+    reviewer: str = ""
+    signed_at: str = ""
+    approved_at: str = ""
+    hashes: Mapping[str, str] = field(default_factory=dict)  # what was signed
+    locked: bool = False  # approved: only reopening with a reason goes on
+    reopened_why: str = ""
+
+
+def check_gates(
+    *,
+    status: pa.Table,
+    accounts: pa.Table,
+    products: pa.Table,
+    findings: pa.Table,
+    events: Iterable[Event],
+    period: Period,
+    materiality: Decimal,
+    as_of: date,
+    overrides: Sequence[Override] = (),
+) -> tuple[Gate, ...]:
+    """Every gate of a month, open or not (T128). ``findings`` carry their decisions already."""
+    known, rows = list(events), findings.to_pylist()
+    failed = [f"{row['source']} {row['status']}" for row in status.to_pylist() if row["status"] != "complete"]
+    undecided = [row for row in rows if row["status"] == "open"]
+    above = [row for row in undecided if row["monthly_impact"] is not None and abs(row["monthly_impact"]) > materiality]
+    unknown = [row for row in undecided if row["kind"] == "no_count" or (row["kind"] in CHANGE_KINDS and row["monthly_impact"] is None)]
+    return (
+        _gate("sources", failed, "every source is complete", "sources not complete", "10 Sync"),
+        _gate("mapping", _unmapped(accounts, rows), "all usage is mapped or excluded", "unmapped with usage", "20 Mapping review"),
+        _gate(
+            "findings",
+            [_named(row) for row in above],
+            f"every finding above {materiality} a month is decided",
+            f"undecided above {materiality} a month",
+            "30 Comparison",
+        ),
+        _gate(
+            "unknown money",
+            [_named(row) for row in unknown],
+            "every line without a count or a price is decided",
+            "lines without a count or a price undecided",
+            "30 Comparison",
+        ),
+        _gate(
+            "exclusions",
+            _bad_exclusions(known, (accounts, products), rows, period, as_of, overrides),
+            "every exclusion has a reason and is under review",
+            "exclusions without a reason or past their review",
+            "20 Mapping review",
+        ),
+    )
+
+
+def period_state(events: Iterable[Event], book: str, period: Period) -> PeriodState:
+    """How far a month is, folded from its events."""
+    state = PeriodState("collecting", 1)
+    for event in events:
+        if (event.book, event.period) != (book, str(period)):
+            continue
+        values = event.values
+        if event.kind == "preparer_signed":
+            opened = PeriodState("signed", values["version"], reopened_why=state.reopened_why)
+            state = replace(opened, preparer=event.who, signed_at=event.at, hashes=dict(values["hashes"]))
+        elif event.kind == "reviewer_approved":
+            state = replace(state, state="approved", reviewer=event.who, approved_at=event.at, locked=True)
+        elif event.kind == "reopened":
+            state = PeriodState("in_review", values["version"] + 1, reopened_why=event.why)
+        elif event.kind == "run_finished" and state.state == "collecting":
+            state = PeriodState("in_review", max(state.version, values.get("version", 1)))
+    return state
+
+
+def next_version(events: Iterable[Event], book: str, period: Period, existing_versions: Iterable[int] = ()) -> int:
+    """Number of the archive version a run writes: the draft's or the signed one's own; above all the ledger does not know of."""
+    state = period_state(events, book, period)
+    unknown = max((version for version in existing_versions if version > state.version), default=0)
+    return unknown + 1 if unknown else state.version
+
+
+def check_unchanged(state: PeriodState, hashes: Mapping[str, str]) -> None:
+    """Stop when a run would change what somebody signed (T129). The same hashes are the same month, and fine.
+
+    Raises:
+        SignOffError: the month is signed or approved, and something differs; names what.
+    """
+    if state.state in ("signed", "approved") and (changed := _differing(state.hashes, hashes)):
+        raise SignOffError(
+            f"v{state.version} is {state.state}, and this run differs in {', '.join(changed)}",
+            where="sign-off",
+            hint="reopen the month with a reason; the run then makes the next version",
+        )
+
+
+def record_run(ledger: Ledger, *, book: str, period: Period, version: int, who: str, at: datetime, hashes: Mapping[str, str]) -> Event:
+    """Append that a run finished, once for the same hashes.
+
+    Raises:
+        SignOffError: the month is signed and this run differs.
+    """
+    check_unchanged(period_state(ledger.events(book=book), book, period), hashes)
+    sign = hashlib.sha256(canonical_json(hashes).encode()).hexdigest()[:16]
+    values = {"version": version, "hashes": hashes}
+    key = f"run/{period}/v{version}/{sign}"
+    return ledger.append(Event(book, str(period), "run_finished", f"v{version}", who, utc_text(at), values=values, key=key))
+
+
+def sign(
+    ledger: Ledger,
+    *,
+    book: str,
+    period: Period,
+    version: int,
+    role: Literal["preparer", "reviewer"],
+    who: str,
+    at: datetime,
+    hashes: Mapping[str, str],
+    gates: Sequence[Gate],
+) -> Event:
+    """Append a signature: the preparer's when every gate is open, then a different reviewer's on the same hashes.
+
+    Raises:
+        SignOffError: a gate is closed, the order or the person is wrong, or what is signed changed; says which.
+    """
+    where = f"sign-off {book} {period} v{version}"
+    state = period_state(ledger.events(book=book), book, period)
+    if not hashes:
+        raise SignOffError("there is nothing to sign", where=where, hint="run the month first; a name and a date are no evidence (T127)")
+    if not who.strip():
+        raise SignOffError("a signature needs a name", where=where, hint="say who signs")
+    if role == "preparer":
+        _check_preparer(state, version, gates, where)
+        kind = "preparer_signed"
+    else:
+        _check_reviewer(state, version, who, hashes, where)
+        kind = "reviewer_approved"
+    values = {"version": version, "hashes": hashes, "gates": [{"name": gate.name, "count": gate.count} for gate in gates]}
+    event = Event(book, str(period), kind, f"v{version}", who.strip(), utc_text(at), values=values, key=f"{kind}/{period}/v{version}")
+    written = ledger.append(event)
+    if _person(written.who) != _person(who) or _differing(written.values["hashes"], hashes):  # two signed at once: the key let one through
+        raise SignOffError(f"{written.who} has signed already", where=where, hint="read the month's state again")
+    return written
+
+
+def reopen(ledger: Ledger, *, book: str, period: Period, who: str, at: datetime, why: str) -> Event:
+    """Append that a signed month is open again, as the next version; the signed one is kept (T129).
+
+    Raises:
+        SignOffError: not signed, or no reason.
+    """
+    where = f"sign-off {book} {period}"
+    state = period_state(ledger.events(book=book), book, period)
+    if state.state not in ("signed", "approved"):
+        raise SignOffError("is not signed, so there is nothing to reopen", where=where, hint="go on reviewing")
+    if not why.strip():
+        raise SignOffError("reopening needs a reason", where=where, hint="say what was found")
+    values = {"version": state.version, "hashes": state.hashes}
+    key = f"reopened/{period}/v{state.version}"
+    return ledger.append(Event(book, str(period), "reopened", f"v{state.version}", who, utc_text(at), why.strip(), values, key))
+
+
+def _check_preparer(state: PeriodState, version: int, gates: Sequence[Gate], where: str) -> None:
+    if state.state in ("signed", "approved"):
+        raise SignOffError(f"is {state.state} by {state.reviewer or state.preparer} already", where=where, hint="reopen it with a reason")
+    if version < state.version:
+        raise SignOffError(f"v{version} is not open, v{state.version} is", where=where, hint=f"sign v{state.version}")
+    closed = [gate for gate in gates if not gate.ok]
+    if closed or not gates:
+        listed = "\n".join(f"  {gate.name}: {gate.detail} → {gate.where_to_go}" for gate in closed) or "  no gate was checked"
+        raise SignOffError(f"is not ready\n{listed}", where=where, hint="settle these, run the month again, then sign")
+
+
+def _check_reviewer(state: PeriodState, version: int, who: str, hashes: Mapping[str, str], where: str) -> None:
+    if state.state == "approved":
+        raise SignOffError(f"is approved by {state.reviewer} already", where=where, hint="nothing is left to do")
+    if state.state != "signed":
+        raise SignOffError("no preparer has signed", where=where, hint="the preparer signs first")
+    if version != state.version:
+        raise SignOffError(f"the preparer signed v{state.version}, not v{version}", where=where, hint=f"approve v{state.version}")
+    if _person(who) == _person(state.preparer):
+        raise SignOffError(f"{state.preparer} prepared this month", where=where, hint="somebody else approves it (T126)")
+    if changed := _differing(state.hashes, hashes):
+        raise SignOffError(
+            f"changed since the preparer signed: {', '.join(changed)}", where=where, hint="reopen, and sign what is there now"
+        )
+
+
+def _gate(name: str, blocking: Sequence[str], ok_text: str, text: str, where_to_go: str) -> Gate:
+    if not blocking:
+        return Gate(name, ok=True, count=0, detail=ok_text, where_to_go=where_to_go)
+    more = f" and {len(blocking) - _SHOWN} more" if len(blocking) > _SHOWN else ""
+    detail = f"{len(blocking)} {text}: {', '.join(blocking[:_SHOWN])}{more}"
+    return Gate(name, ok=False, count=len(blocking), detail=detail, where_to_go=where_to_go)
+
+
+def _unmapped(accounts: pa.Table, findings: Iterable[Mapping[str, Any]]) -> list[str]:
+    # findings leave out products that are free or ignored on purpose; accounts are asked directly as well, so that none slips through
+    kinds = {"unmapped_account": "vendor_account_id", "unmapped_service": "vendor_product_id"}
+    found = [(row["kind"], row["source"], row[kinds[row["kind"]]], row["status"]) for row in findings if row["kind"] in kinds]
+    blocking = {row[:3] for row in found if row[3] != "excluded"}
+    excluded = {row[:3] for row in found if row[3] == "excluded"}
+    for row in accounts.to_pylist():
+        key = ("unmapped_account", row["source"], row["vendor_account_id"])
+        if row["state"] in ("unmapped", "suggested") and row["units_qty"] and key not in excluded:
+            blocking.add(key)
+    return [f"{source}/{vendor_id}" for _, source, vendor_id in sorted(blocking)]
+
+
+def _bad_exclusions(
+    events: list[Event],
+    tables: tuple[pa.Table, pa.Table],
+    findings: Iterable[Mapping[str, Any]],
+    period: Period,
+    as_of: date,
+    overrides: Sequence[Override],
+) -> list[str]:
+    here = {("account", row["source"], row["vendor_account_id"]) for row in tables[0].to_pylist()}
+    here |= {("product", row["source"], row["vendor_product_id"]) for row in tables[1].to_pylist()}
+    bad = []
+    for key, decision in sorted(mapping_decisions(events, as_of=as_of, period=period).items()):
+        run_out = decision.review_by is not None and decision.review_by < as_of and decision.state == "open"
+        if key in here and (run_out or (decision.state == "excluded" and not decision.why)):
+            bad.append(f"{'/'.join(key)} {f'until {decision.review_by}' if run_out else 'without a reason'}")
+    shown = {row["finding_id"]: row for row in findings}
+    for finding_id, event in sorted(finding_decisions(events, period).items()):
+        if event.values["decision"] == "exclude" and finding_id in shown:
+            until = date.fromisoformat(event.values["until"]) if event.values["until"] else as_of
+            if until < as_of or not event.why:
+                bad.append(f"{_named(shown[finding_id])} {f'until {until}' if event.why else 'without a reason'}")
+    return bad + [f"rule for {one.client} / {one.service} until {one.review_by}" for one in overrides if one.review_by < as_of]
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    about = [row["client_name"], row["service_name"] or row["source"]]
+    return f"{row['kind']} {' / '.join(text for text in about if text)}".strip()
+
+
+def _differing(signed: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in signed.keys() | now.keys() if signed.get(name) != now.get(name))
+
+
+def _person(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
