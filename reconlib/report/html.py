@@ -108,13 +108,15 @@ def render_page(
         allowed += [scripts[-1], _plotly()[0]]
     hashes = " ".join(f"'sha256-{_sha(script)}'" for script in allowed)
     csp = f"default-src 'none'; script-src {hashes}; {POLICY}"
+    contents = next((i for i, block in enumerate(blocks) if '<h2 id="s1-' in block), 0)
     page = jinja2.Environment(autoescape=True, trim_blocks=True, keep_trailing_newline=True).from_string(_template("page.html.j2"))
     return page.render(
         title=title,
         nav=nav,
         head=head,
         lede=lede,
-        blocks=blocks,
+        before=blocks[:contents],
+        blocks=blocks[contents:],
         toc=toc or [],
         here=here or title,
         csp=csp,

@@ -86,11 +86,17 @@ def kpi(cards: Iterable[Sequence[object]]) -> Shown:
     for label, value, note, tone in ((*card, "", "neutral")[:4] if len(card) < 4 else card for card in cards):
         shown = _format(value, "")
         out.append(
-            f'<div class="card {_tone(str(tone))}"><dt>{esc(label)}</dt><dd><span class="value">{esc(shown)}</span>'
+            f'<div class="card {_tone(str(tone))}"><dt>{esc(label)}</dt><dd><span class="value">{_value(shown)}</span>'
             f'<span class="note">{esc(note)}</span></dd></div>'
         )
         text.append(f"{label}: {shown} {note}".strip())
     return Shown(f'<dl class="recon recon-kpi">{"".join(out)}</dl>', "\n".join(text))
+
+
+def _value(shown: str) -> str:
+    """A figure with its currency code set smaller, so that the two stay on one line."""
+    amount = re.fullmatch(r"(.*\d)\s+([A-Z]{3})", shown)
+    return f"{esc(amount[1])}\u00a0<small>{amount[2]}</small>" if amount else esc(shown)
 
 
 def _tone(tone: str) -> str:

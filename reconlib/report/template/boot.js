@@ -12,7 +12,8 @@
     const plot = box.querySelector(".plot");
     const spec = JSON.parse(box.querySelector("script[type='application/json']").textContent);
     plot.replaceChildren();
-    await Plotly.newPlot(plot, spec.data, spec.layout, spec.config);
+    const clear = "rgba(0,0,0,0)";
+    await Plotly.newPlot(plot, spec.data, { ...spec.layout, paper_bgcolor: clear, plot_bgcolor: clear }, spec.config);
     plots.push(plot);
   }
   addEventListener("beforeprint", () => plots.forEach((p) => Plotly.relayout(p, { width: PRINT_WIDTH_PX })));
