@@ -40,19 +40,20 @@ with app.setup:
         "client_name",
         "service_name",
         "kind",
-        "source",
-        "billed_qty",
-        "purchased_qty",
-        "used_qty",
-        "expected_qty",
-        "variance_qty",
         "monthly_impact",
         "cost_impact",
         "currency",
+        "billed_qty",
+        "used_qty",
+        "purchased_qty",
+        "expected_qty",
+        "variance_qty",
         "months_open",
         "status",
+        "source",
         "finding_id",
     )
+    HEADERS = {"monthly_impact": "a month", "cost_impact": "own cost a month", "variance_qty": "difference"}
     # The records behind a finding. A count names the records in it; the rest of the client's records of the service's products were left out.
     RECORDS_SQL = """
     CREATE TABLE counted AS
@@ -102,19 +103,31 @@ def plain(table: pa.Table) -> pa.Table:
 
 
 @app.function
-def shown(table: pa.Table, *, selection: str | None = None, label: str = "", page_size: int = 15) -> mo.ui.table:
-    """The table for reading: quantities without trailing zeros, money with its decimals, numbers to the right."""
-    numbers = [field.name for field in table.schema if pa.types.is_decimal(field.type) or pa.types.is_integer(field.type)]
-    money = [name for name in numbers if name.endswith(("_price", "_cost", "_impact", "_amount"))]
-    decimals = [field.name for field in table.schema if pa.types.is_decimal(field.type)]
+def format_price(price: Decimal | None) -> str:
+    """Price for people: at least two decimals, and never rounded: a meter may cost a hundredth of a cent."""
+    whole, _, cents = format_qty(price).partition(".")
+    return f"{whole}.{cents:<02}" if whole else ""
+
+
+@app.function
+def shown(table: pa.Table, *, selection: str | None = None, page_size: int = 15) -> mo.ui.table:
+    """The table for reading: short headers, numbers to the right and exact, empty where nothing is known."""
+    headers = [HEADERS.get(name) or name.removesuffix("_qty").removesuffix("_name").removesuffix("_date").replace("_", " ") for name in table.column_names]
+    formats, right = {}, {}
+    for index, (name, header) in enumerate(zip(table.column_names, headers, strict=True)):
+        if pa.types.is_decimal(table.schema.field(name).type):
+            formats[header] = format_amount if name.endswith("_impact") else format_price if name.endswith(("_price", "_cost")) else format_qty
+            right[header] = "right"
+        elif pa.types.is_integer(table.schema.field(name).type):
+            right[header] = "right"
+        else:
+            table = table.set_column(index, name, pc.fill_null(table[name].cast(pa.string()), ""))
     return mo.ui.table(
-        plain(table),
+        plain(table).rename_columns(headers),
         selection=selection,
-        label=label,
         page_size=page_size,
-        pagination=True,
-        format_mapping={name: format_amount if name in money else format_qty for name in decimals},
-        text_justify_columns=dict.fromkeys(numbers, "right"),
+        format_mapping=formats,
+        text_justify_columns=right,
         show_column_summaries=False,
         show_data_types=False,
         show_download=False,  # the archive has the CSV, with formulas made harmless
@@ -277,7 +290,7 @@ def findings_table(client, kind, minimum, service, status, tables, unknown):
 @app.cell
 def chosen(picked, tables):
     mo.stop(not picked.value.num_rows, mo.md("Select a finding to see the lines and units behind it."))
-    _id = picked.value["finding_id"][0].as_py()
+    _id = picked.value["finding id"][0].as_py()
     finding = next(row for row in tables["findings"].to_pylist() if row["finding_id"] == _id)
     records, lines, history = behind(finding, tables)
     return finding, history, lines, records
@@ -285,19 +298,11 @@ def chosen(picked, tables):
 
 @app.cell
 def explained(finding):
-    _facts = [
-        {"": name.replace("_", " "), "value": str(finding[name])}
-        for name in ("explanation", "rule", "certainty", "confidence", "first_seen", "months_open", "cause", "evidence")
-        if finding[name] is not None
-    ]
+    _facts = ("explanation", "rule", "certainty", "confidence", "first_seen", "months_open", "cause", "evidence")
+    _values = [(name.replace("_", " "), finding[name]) for name in _facts if finding[name] is not None]
+    _lines = [f"{name}: {format_qty(value) if isinstance(value, Decimal) else value}" for name, value in _values]
     _names = [finding[name] for name in ("kind", "client_name", "service_name", "source") if finding[name]]
-    mo.vstack(
-        [
-            mo.md("## The finding"),
-            mo.plain_text(" · ".join(_names)),
-            mo.ui.table(plain(pa.Table.from_pylist(_facts)), selection=None, wrapped_columns=["value"], show_download=False, show_column_summaries=False, show_data_types=False),
-        ]
-    )
+    mo.vstack([mo.md("## The finding"), mo.plain_text(" · ".join(_names)), mo.plain_text("\n".join(_lines))])
     return
 
 
@@ -309,7 +314,7 @@ def units(records):
 
 @app.cell
 def billed_lines(lines):
-    _note = f"{lines.num_rows} lines; the bucket says what became of each." if lines.num_rows else "No agreement line of this service for this client."
+    _note = "The bucket says what became of each line." if lines.num_rows else "No agreement line of this service for this client."
     mo.vstack([mo.md("## The agreement lines"), mo.md(_note), shown(lines)])
     return
 

@@ -171,9 +171,14 @@ def test_a_name_cannot_make_the_page_fetch_a_picture(explore: ModuleType, tables
     assert name.replace("\u2060", "") == HOSTILE
 
 
+@pytest.mark.parametrize(("price", "text"), [("12", "12.00"), ("1.5", "1.50"), ("0.000125", "0.000125"), (None, "")])
+def test_a_price_is_never_rounded(explore: ModuleType, price: str | None, text: str) -> None:
+    assert explore.format_price(None if price is None else Decimal(price)) == text
+
+
 def test_the_app_runs_top_to_bottom(explore: ModuleType, tables: dict) -> None:
     read = {"head": "harbor", "tables": tables, "problem": ""}
-    outputs, defs = explore.app.run(defs={**read, "picked": SimpleNamespace(value=pa.table({"finding_id": ["f1"]}))})
+    outputs, defs = explore.app.run(defs={**read, "picked": SimpleNamespace(value=pa.table({"finding id": ["f1"]}))})
     assert defs["finding"]["kind"] == "new_revenue"
     page = "".join(output.text for output in outputs if output is not None)
     assert "usage stale: 1" in page
