@@ -1,0 +1,334 @@
+"""The one door to vendors: authenticated GETs that wait when asked, give up in time, and never carry a secret elsewhere.
+
+Held here for every connector (DESIGN section 6): credentials stay on the origin they were given for, redirects and next links to another
+origin stop the source, retries and pages are bounded, and no message or log line shows a query or a secret.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from base64 import b64encode
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from typing import Any, Literal, NoReturn, Self
+
+import httpx
+from pydantic import SecretStr
+
+from reconlib.connectors.fields import read_json
+from reconlib.connectors.pace import Bucket
+from reconlib.errors import AuthenticationError, ReconError, SettingsError, ShapeError, VendorError
+
+MAX_TRIES = 5
+BACK_OFF_S = 1.0  # doubles with each try
+TOKEN_MARGIN_S = 60  # a token is renewed this long before it ends
+_RETRIED = {429, 500, 502, 503, 504}
+_SECRET_NAMES = re.compile(r"(?i)\b(access_token|api_?key|client_secret|key|password|secret|sig|signature|token)=[^&]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer: the bytes as received, what they say, and the request that asked, without host and secrets."""
+
+    body: bytes
+    content: Any  # the JSON, numbers as int or Decimal
+    headers: Mapping[str, str]
+    next_url: str | None  # Link rel=next
+    request: str
+
+
+class Transport:
+    """Open connection to one vendor; one walk over its pages, in which no request is sent twice.
+
+    Raises:
+        SettingsError: an address that is not https (plain http is for loopback only) or holds a user, a query or nothing.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        source: str,
+        auth: httpx.Auth | None = None,
+        headers: Mapping[str, str] | None = None,
+        hints: Mapping[int, str] | None = None,
+        timeout_s: float = 30.0,
+        rate_per_s: float | None = None,
+        burst: int = 1,
+        max_pages: int = 20_000,
+        max_wait_s: float = 60.0,
+        sleep: Callable[[float], None] | None = None,
+        now: Callable[[], datetime] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        http_transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._base = check_address(base_url, source=source, key="base_url")
+        self._source, self._auth, self._hints = source, auth, dict(hints or {})
+        self._max_pages, self._max_wait_s = max_pages, max_wait_s
+        self._sleep, self._now = sleep or time.sleep, now or (lambda: datetime.now(UTC))
+        self._bucket = Bucket(rate_per_s, burst, self._sleep, clock) if rate_per_s else None
+        self._asked: set[str] = set()
+        logging.getLogger("httpx").addFilter(_without_query)
+        self._client = httpx.Client(
+            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
+            headers={"User-Agent": "reconlib", **(headers or {})},
+            follow_redirects=False,
+            trust_env=not _is_loopback(self._base.host),  # a proxy of the environment must not see loopback traffic
+            transport=http_transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def get(self, endpoint: str, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
+        """Answer to ``path`` below the base address; ``endpoint`` is the name errors use.
+
+        Raises:
+            AuthenticationError: the credentials are refused.
+            VendorError: no usable answer within the tries and waits allowed, a redirect, a loop, or too many pages.
+            ShapeError: the answer is cut or not JSON.
+        """
+        base = str(self._base).rstrip("/")
+        return self._answer(endpoint, httpx.URL(f"{base}/{path.lstrip('/')}", params=dict(params) if params else None))
+
+    def follow(self, endpoint: str, next_url: str) -> Answer:
+        """Answer to a next link the vendor sent, if it stays on the vendor's own origin.
+
+        Raises:
+            VendorError: the link is relative or leads to another scheme, host or port; nothing is sent there.
+        """
+        url = _url(next_url)
+        if not url.host or url.userinfo or _origin(url) != _origin(self._base):
+            raise VendorError(
+                f"the next page is said to be at {url.scheme or '?'}://{url.host or '?'}, not at {self._base.host}; not followed",
+                where=self._where(endpoint),
+                hint="credentials never leave the address in params; set base_url to the host the vendor names, if it is the vendor's",
+            )
+        return self._answer(endpoint, url)
+
+    def _answer(self, endpoint: str, url: httpx.URL) -> Answer:
+        line, whole = _request_line(url), str(url)
+        if whole in self._asked:
+            raise VendorError(f"the pages lead in a circle: {line} again", where=self._where(endpoint), hint="tell the vendor")
+        if len(self._asked) >= self._max_pages:
+            raise VendorError(f"more than {self._max_pages} pages", where=self._where(endpoint), hint="the paging may not end")
+        self._asked.add(whole)
+        response = self._send(endpoint, url)
+        content = read_json(response.content, where=self._where(endpoint))
+        next_url = response.links.get("next", {}).get("url")
+        return Answer(response.content, content, dict(response.headers), next_url, line)
+
+    def _send(self, endpoint: str, url: httpx.URL) -> httpx.Response:
+        """The answer with status 200, after as many tries as allowed."""
+        for attempt in range(1, MAX_TRIES + 1):
+            if self._bucket:
+                self._bucket.take()
+            try:
+                response = self._client.get(url, auth=self._auth)
+            except _TokenRefused as refused:
+                wait = None if refused.response.status_code not in (429, 503) else _retry_after(refused.response, self._now)
+                if wait is None or attempt == MAX_TRIES:
+                    self._refuse("token", refused.response)
+                self._wait("token", wait)
+                continue
+            except (httpx.TimeoutException, httpx.RemoteProtocolError, httpx.ReadError) as error:
+                if attempt == MAX_TRIES or error.request.method == "POST":  # a token is not asked for twice blindly
+                    raise self._broken(endpoint, error) from None
+                self._sleep(BACK_OFF_S * 2 ** (attempt - 1))
+                continue
+            except httpx.HTTPError as error:
+                raise self._broken(endpoint, error) from None
+            if response.status_code == 200:
+                return response
+            if response.status_code not in _RETRIED or attempt == MAX_TRIES:
+                self._refuse(endpoint, response)
+            wait = _retry_after(response, self._now)
+            self._wait(endpoint, BACK_OFF_S * 2 ** (attempt - 1) if wait is None else wait)
+        raise AssertionError("unreachable")
+
+    def _wait(self, endpoint: str, seconds: float) -> None:
+        if seconds > self._max_wait_s:
+            until = self._now() + timedelta(seconds=min(seconds, 10 * 365 * 86_400.0))
+            raise VendorError(
+                f"vendor asks to wait until {until:%Y-%m-%d %H:%M:%S} UTC ({seconds:.0f} s), a run waits at most {self._max_wait_s:.0f} s",
+                where=self._where(endpoint),
+                hint="run again after that time",
+            )
+        self._sleep(seconds)
+
+    def _refuse(self, endpoint: str, response: httpx.Response) -> NoReturn:
+        status, where = response.status_code, self._where(endpoint)
+        hint = self._hints.get(status, "")
+        if status in (401, 403) or (endpoint == "token" and status == 400):
+            raise AuthenticationError(f"credentials refused ({status})", where=where, hint=hint or "check key, rights and expiry")
+        if response.is_redirect:
+            target = _url(response.headers.get("Location", "")).host or "another path"
+            raise VendorError(f"redirects to {target}, not followed ({status})", where=where, hint=hint or "correct base_url in params")
+        raise VendorError(f"answered {status}", where=where, hint=hint or ("try again later" if status in _RETRIED else "check base_url"))
+
+    def _broken(self, endpoint: str, error: httpx.HTTPError) -> ReconError:
+        host = error.request.url.host
+        where = self._where("token" if error.request.method == "POST" else endpoint)
+        if isinstance(error, httpx.TimeoutException):
+            return VendorError(f"{host} did not answer in time", where=where, hint="try again later; check base_url and the network")
+        if isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError)):
+            return VendorError(f"{host} cut its answer", where=where, hint="try again later")
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        return VendorError(f"cannot reach {host}: {reason}", where=where, hint="check base_url, token_url and the network")
+
+    def _where(self, endpoint: str) -> str:
+        return f"source {self._source}, {endpoint}"
+
+
+def basic_auth(user: str, password: SecretStr) -> httpx.Auth:
+    """HTTP Basic."""
+    return httpx.BasicAuth(user, password.get_secret_value())
+
+
+def basic_header(user: str, password: SecretStr) -> str:
+    """Value of an Authorization header, where a vendor wants it spelled out."""
+    return "Basic " + b64encode(f"{user}:{password.get_secret_value()}".encode()).decode()
+
+
+class ClientCredentials(httpx.Auth):
+    """OAuth2 client credentials: fetches a token when there is none, when it ends, and once when the vendor refuses it."""
+
+    requires_response_body = True
+
+    def __init__(
+        self,
+        token_url: str,
+        client_id: SecretStr,
+        client_secret: SecretStr,
+        *,
+        source: str,
+        encoding: Literal["form", "json"] = "form",
+        extra: Mapping[str, str] | None = None,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._url = check_address(token_url, source=source, key="token_url")
+        self._id, self._secret, self._source = client_id, client_secret, source
+        self._encoding, self._extra = encoding, dict(extra or {})
+        self._now = now or (lambda: datetime.now(UTC))
+        self._token: SecretStr | None = None
+        self._ends_at = datetime.min.replace(tzinfo=UTC)
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Token first where needed, then the request."""
+        fresh = self._token is None or self._now() >= self._ends_at
+        if fresh:
+            self._read_token((yield self._token_request()))
+        response = yield self._signed(request)
+        if response.status_code == 401 and not fresh:
+            self._read_token((yield self._token_request()))
+            yield self._signed(request)
+
+    def _token_request(self) -> httpx.Request:
+        fields = {"grant_type": "client_credentials", "client_id": self._id.get_secret_value()}
+        fields |= {"client_secret": self._secret.get_secret_value(), **self._extra}
+        headers = {"Accept": "application/json"}
+        if self._encoding == "json":
+            return httpx.Request("POST", self._url, json=fields, headers=headers)
+        return httpx.Request("POST", self._url, data=fields, headers=headers)
+
+    def _read_token(self, response: httpx.Response) -> None:
+        if response.status_code != 200:
+            raise _TokenRefused(response)
+        where = f"source {self._source}, token"
+        content = read_json(response.content, where=where)
+        token = content.get("access_token") if isinstance(content, dict) else None
+        if not isinstance(token, str) or not token:
+            raise ShapeError("the token answer has no text 'access_token'", where=where, hint="check token_url")
+        lifetime = content.get("expires_in")
+        seconds = float(lifetime) if isinstance(lifetime, (int, Decimal)) and 0 < lifetime < 10**9 else 300.0
+        self._token = SecretStr(token)
+        self._ends_at = self._now() + timedelta(seconds=max(seconds - TOKEN_MARGIN_S, seconds / 2))
+
+    def _signed(self, request: httpx.Request) -> httpx.Request:
+        assert self._token is not None
+        request.headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
+        return request
+
+
+class _TokenRefused(Exception):  # noqa: N818 - never leaves this module
+    """The token endpoint did not give a token; the transport decides whether to wait or to stop."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        super().__init__("token refused")
+
+
+def check_address(address: str, *, source: str, key: str) -> httpx.URL:
+    """The address, if secrets may be sent to it: https, or http on loopback.
+
+    Raises:
+        SettingsError: it is not.
+    """
+    where = f"source {source}, {key}"
+    url = _url(address)
+    if url.userinfo or url.query or url.fragment:
+        raise SettingsError("holds a user, a query or a fragment", where=where, hint="give the plain address; secrets stay outside params")
+    if not url.host or url.scheme not in ("http", "https"):
+        raise SettingsError(f"{address!r} is not a web address", where=where, hint="write it as https://host/path")
+    if url.scheme == "http" and not _is_loopback(url.host):
+        raise SettingsError(f"plain http to {url.host} would show the secrets", where=where, hint="use https; http is for loopback only")
+    return url
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address stays on this machine."""
+    return _is_loopback(_url(address).host)
+
+
+def _url(text: str) -> httpx.URL:
+    """The address, or an empty one where it is none."""
+    try:
+        return httpx.URL(text)
+    except httpx.InvalidURL:
+        return httpx.URL("")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host.lower(), url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def _request_line(url: httpx.URL) -> str:
+    return "GET " + _SECRET_NAMES.sub(r"\1=***", url.raw_path.decode("ascii", "replace"))
+
+
+def _retry_after(response: httpx.Response, now: Callable[[], datetime]) -> float | None:
+    """Seconds a vendor asks to wait, written as seconds or as a date; null when it does not say."""
+    text = response.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+        sent = parsedate_to_datetime(response.headers["Date"]) if "Date" in response.headers else now()
+        return max(0.0, (until.astimezone(UTC) - sent.astimezone(UTC)).total_seconds())  # the vendor's clock, where it shows it
+    except (ValueError, OverflowError):
+        return None
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Log filter: addresses lose user, query and fragment."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            str(arg.copy_with(query=None, fragment=None, userinfo=b"")) if isinstance(arg, httpx.URL) else arg for arg in record.args
+        )
+    return True

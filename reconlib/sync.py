@@ -1,0 +1,175 @@
+"""Read every source of the month into snapshots; one source that fails is marked, and the others carry on.
+
+Here, and only here, a failed source does not end the run: it is not counted (FIELD.md T1), and the run ends non-zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal
+
+from reconlib import __version__
+from reconlib.connectors import CONNECTORS
+from reconlib.connectors.contract import Connector, Fetch, Reject, StoredPage
+from reconlib.connectors.transport import is_loopback
+from reconlib.errors import ReconError, SettingsError, nearest
+from reconlib.period import Period
+from reconlib.settings import Source, read_credentials
+from reconlib.snapshots import Snapshot, latest_any, read_pages, writing
+
+
+@dataclass(frozen=True, slots=True)
+class SourceResult:
+    """How one source stands in this period."""
+
+    source: str
+    connector: str
+    status: Literal["complete", "partial", "failed"]
+    snapshot: Snapshot | None  # only one that may be counted
+    as_of_at: datetime | None  # when the vendor was read
+    pages: int
+    records: int  # canonical rows the pages make
+    rejects: int  # vendor rows that cannot be used
+    error: str | None
+    exit_code: int  # 0, or what the command line ends with
+
+
+def sync_sources(
+    sources: Mapping[str, Source],
+    *,
+    snapshots_root: Path,
+    root: Path,
+    period: Period,
+    as_of: date,
+    environ: Mapping[str, str],
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None] | None = None,
+    refresh: bool = False,
+) -> list[SourceResult]:
+    """Every source of a book, in the order of params; never raises for one source."""
+    return [
+        sync_source(
+            name,
+            source,
+            snapshots_root=snapshots_root,
+            root=root,
+            period=period,
+            as_of=as_of,
+            environ=environ,
+            now=now,
+            sleep=sleep,
+            refresh=refresh,
+        )
+        for name, source in sources.items()
+    ]
+
+
+def sync_source(
+    name: str,
+    source: Source,
+    *,
+    snapshots_root: Path,
+    root: Path,
+    period: Period,
+    as_of: date,
+    environ: Mapping[str, str],
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None] | None = None,
+    refresh: bool = False,
+) -> SourceResult:
+    """One source: its snapshot of the period if the last attempt was complete, else a new one.
+
+    A failed attempt is tried again, and never covered by an older complete snapshot: the month would be read at two dates (T2).
+
+    Args:
+        name: the source's name in params.
+        source: its params.
+        snapshots_root: folder of all snapshots.
+        root: folder the paths in params are relative to.
+        period: billing month.
+        as_of: day the month is read as of.
+        environ: where secrets come from.
+        now: the clock.
+        sleep: how to wait for a vendor.
+        refresh: read again even where a complete snapshot exists.
+    """
+    snapshot: Snapshot | None = None
+    try:
+        connector = _connector(name, source)
+        last = latest_any(snapshots_root, str(period), name)
+        if last and last.status == "complete" and last.connector == source.connector and not refresh:
+            snapshot = last
+            records, rejects = _count(connector, read_pages(last), name)
+        else:
+            fetch = _fetch(name, source, connector, root=root, period=period, as_of=as_of, environ=environ, now=now, sleep=sleep)
+            with writing(
+                snapshots_root, period=str(period), source=name, connector=source.connector, version=__version__, now=now
+            ) as writer:
+                for page in connector.fetch(fetch):
+                    writer.add(page)
+                # A changed shape may show only in the records: what cannot be read must not be called complete.
+                records, rejects = _count(connector, writer.pages(), name)
+                writer.records = records
+            snapshot = writer.snapshot
+    except ReconError as error:
+        return SourceResult(name, source.connector, "failed", None, None, 0, 0, 0, str(error), error.exit_code)
+    assert snapshot is not None
+    return SourceResult(name, source.connector, "complete", snapshot, snapshot.started_at, snapshot.pages, records, rejects, None, 0)
+
+
+def _connector(name: str, source: Source) -> Connector:
+    if source.connector not in CONNECTORS:
+        raise SettingsError(
+            f"{source.connector!r} is no connector", where=f"source {name}, connector", hint=nearest(source.connector, CONNECTORS)
+        )
+    return CONNECTORS[source.connector]
+
+
+def _fetch(
+    name: str,
+    source: Source,
+    connector: Connector,
+    *,
+    root: Path,
+    period: Period,
+    as_of: date,
+    environ: Mapping[str, str],
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None] | None,
+) -> Fetch:
+    """What the connector may know; secrets leave the environment here."""
+    base_url, token_url = source.base_url or connector.base_url, source.token_url or connector.token_url
+    if source.base_url and is_loopback(source.base_url) and token_url and not is_loopback(token_url):
+        raise SettingsError(
+            "base_url is on this machine, but the token would come from the vendor",
+            where=f"source {name}, token_url",
+            hint="give token_url too, so that no secret leaves for the real vendor",
+        )
+    if connector.role == "file" and not source.path:
+        raise SettingsError("no path", where=f"source {name}, path", hint="name the file or a pattern, relative to params' folder")
+    return Fetch(
+        source=name,
+        base_url=base_url,
+        token_url=token_url,
+        credentials=read_credentials(source.credentials, connector.credential_fields, environ, source=name),
+        period=period,
+        as_of=as_of,
+        path=str(root / source.path) if source.path else None,
+        profile=str(root / source.profile) if source.profile else None,
+        now=now,
+        sleep=sleep,
+    )
+
+
+def _count(connector: Connector, pages: Iterable[StoredPage], name: str) -> tuple[int, int]:
+    """Rows and rejects the pages make."""
+    records = rejects = 0
+    for row in connector.normalize(iter(pages), name):
+        if isinstance(row, Reject):
+            rejects += 1
+        else:
+            records += 1
+    return records, rejects
