@@ -298,9 +298,11 @@ def chosen(picked, tables):
 
 @app.cell
 def explained(finding):
-    _facts = ("explanation", "rule", "certainty", "confidence", "first_seen", "months_open", "cause", "evidence")
+    _facts = ("explanation", "rule", "certainty", "confidence", "first_seen", "months_open", "cause")
     _values = [(name.replace("_", " "), finding[name]) for name in _facts if finding[name] is not None]
     _lines = [f"{name}: {format_qty(value) if isinstance(value, Decimal) else value}" for name, value in _values]
+    _places = (finding["evidence"] or "").split()
+    _lines.append(f"evidence: {' '.join(_places[:3])}" + (f" and {len(_places) - 3} more, in the tables below" if len(_places) > 3 else ""))
     _names = [finding[name] for name in ("kind", "client_name", "service_name", "source") if finding[name]]
     mo.vstack([mo.md("## The finding"), mo.plain_text(" · ".join(_names)), mo.plain_text("\n".join(_lines))])
     return
