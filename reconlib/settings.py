@@ -125,7 +125,8 @@ def _fault(item: Any, model: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         return f"{key}: unknown key; {nearest(str(item['loc'][-1]), _fields(model, item['loc'][:-1]))}"
-    return f"{key}: {item['msg'].removeprefix('Value error, ')}"
+    said = item["msg"].removeprefix("Value error, ")
+    return f"{key}: {said}" if key else str(said)  # a fault of several keys together names them itself
 
 
 def _fields(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
