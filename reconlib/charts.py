@@ -7,6 +7,7 @@ ellipsis in a chart only; the whole name is in the hover and in the table.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from html import escape
@@ -22,6 +23,7 @@ UNDER, OVER, UNKNOWN, EVEN, LAST = "#3a7fc4", "#d0712a", "#9aa1ab", "#e9ecef", "
 FONT = '-apple-system, BlinkMacSystemFont, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Liberation Sans", sans-serif'
 NAME_CHARS = 30
 BAR_PX = 30  # height of one horizontal bar with its gap
+LABEL_SHARE = 0.1  # a segment narrower than this share of the widest bar has its label in the hover only
 SHOWN_MAX = 15  # bars of a ranking; the rest is one bar
 
 CAUSES = {
@@ -105,7 +107,7 @@ def plot_client_service_map(cells: pd.DataFrame, *, currency: str = "", max_clie
     grid = [[at.get((client, service)) for service in order] for client in chosen]
     peak = max((abs(float(row["monthly_impact"])) for row in rows if row["monthly_impact"] is not None), default=1.0) or 1.0
     common: dict[str, Any] = {
-        "x": [_label(services[s], 22) for s in order],
+        "x": _unique(_wrapped(services[s]) for s in order),
         "y": _unique(_label(names[c]) for c in chosen),
         "xgap": 3,
         "ygap": 3,
@@ -138,10 +140,10 @@ def plot_client_service_map(cells: pd.DataFrame, *, currency: str = "", max_clie
     )
     shown = f"{len(chosen)} of {len(weight)} clients" if len(chosen) < len(weight) else f"{len(chosen)} clients"
     note = f"{shown}; + under-billed (blue), − over-billed (orange), no data: no count received"
-    _lay_out(fig, f"Where the money is, {code} a month", 130 + 28 * len(chosen), note)
+    _lay_out(fig, f"Where the money is, {code} a month", 124 + 28 * len(chosen), note)
     fig.update_yaxes(autorange="reversed", showgrid=False)
-    fig.update_xaxes(side="top", showgrid=False, tickangle=0 if len(order) < 8 else -35)
-    fig.update_layout(margin={"t": 130 if len(order) < 8 else 170})
+    fig.update_xaxes(side="top", showgrid=False, tickangle=0 if len(order) <= 9 else -45)
+    fig.update_layout(margin={"t": 112 if len(order) <= 9 else 150, "b": 12})
     return fig
 
 
@@ -193,7 +195,7 @@ def _impact(found: list[dict[str, Any]], key: str, name: str, title: str, curren
     note = "over-billed to the left, under-billed to the right, never netted"
     _lay_out(fig, f"Difference {title}, {code} a month", 120 + BAR_PX * len(labels), note)
     fig.update_layout(barmode="overlay", showlegend=False)
-    most = max(float(abs(v)) for sums in (under, over) for v in [*sums.values(), sum(sums.get(k, Decimal(0)) for k in rest)])
+    most = max(abs(mark) for bar in fig.data for mark in bar.x)
     fig.update_xaxes(range=[-most * 1.35 if over else -most * 0.05, most * 1.35 if under else most * 0.05], zeroline=True)
     fig.update_yaxes(autorange="reversed", showgrid=False)
     return fig
@@ -265,13 +267,13 @@ def plot_source_records(sources: pd.DataFrame) -> go.Figure:
     words = [
         f"{row['status'].upper()}: no data"
         if row["status"] == "failed"
-        else f"{row['records']:,}{'' if row['status'] == 'complete' else ' partial'}"
+        else f"{int(row['records']):,}{'' if row['status'] == 'complete' else ' partial'}"
         for row in rows
     ]
     before = [row["previous_records"] for row in rows]
     fig = go.Figure()
     for values, text, colour, name in (
-        (before, ["" if v is None else f"{v:,} last month" for v in before], LAST, "last month"),
+        (before, ["" if v is None else f"{int(v):,} last month" for v in before], LAST, "last month"),
         (current, words, UNDER, "this month"),
     ):
         fig.add_bar(
@@ -303,26 +305,33 @@ def plot_mapping_states(mapping: pd.DataFrame) -> go.Figure:
     sources = sorted({row["source"] for row in rows})
     if not sources:
         return _empty("No vendor account or product was received.")
+    ids = {source: {row[key] for row in rows if row["source"] == source} for source in sources}
+    mapped = {source: {row[key] for row in rows if row["source"] == source and row["state"] == "mapped"} for source in sources}
+    labels = [
+        _two_lines(name, f"{len(mapped[s])} of {len(ids[s])} mapped")
+        for s, name in zip(sources, _unique(map(_label, sources)), strict=True)
+    ]
+    widest = max(len(found) for found in ids.values())
     fig = go.Figure()
     for state, colour in STATE_COLOURS.items():
         counts = [len({row[key] for row in rows if row["source"] == source and row["state"] == state}) for source in sources]
         fig.add_bar(
-            y=_unique(_label(source) for source in sources),
+            y=labels,
             x=counts,
             orientation="h",
             name=state,
             marker={"color": colour},
-            text=[f"{n} {state}" if n else "" for n in counts],
+            text=[f"{n} {state}" if n >= LABEL_SHARE * widest else "" for n in counts],
             textposition="inside",
             insidetextanchor="start",
             textangle=0,
             hovertemplate="%{y}: %{x} " + state + "<extra></extra>",
         )
-    _lay_out(fig, f"Vendor {what} by state of their mapping", 130 + 40 * len(sources))
+    _lay_out(fig, f"Vendor {what} by state of their mapping", 130 + 44 * len(sources))
     fig.update_layout(
         barmode="stack",
         showlegend=True,
-        legend={"orientation": "h", "y": -36 / (40 * len(sources)), "yanchor": "top", "traceorder": "normal"},
+        legend={"orientation": "h", "y": -36 / (44 * len(sources)), "yanchor": "top", "traceorder": "normal"},
     )
     fig.update_yaxes(autorange="reversed", showgrid=False)
     return fig
@@ -395,6 +404,12 @@ def _label(name: object, chars: int = NAME_CHARS) -> str:
     return escape(text if len(text) <= chars else text[: chars - 1].rstrip() + "…", quote=False)
 
 
+def _wrapped(name: object, chars: int = 14) -> str:
+    """A heading of a narrow column: at most three lines."""
+    lines = textwrap.wrap(" ".join(str(name).split()), chars, max_lines=3, placeholder="…")
+    return "<br>".join(escape(line, quote=False) for line in lines)
+
+
 def _unique(labels: Iterable[str]) -> list[str]:
     """Labels told apart: two clients whose cut names are alike must not share a bar."""
     seen: dict[str, int] = {}
@@ -410,29 +425,24 @@ def _two_lines(first: str, second: str) -> str:
 
 
 def _lay_out(fig: go.Figure, title: str, height: int, note: str = "") -> None:
-    text = f"<b>{title}</b>" + (f"<br><span style='font-size:12px'>{note}</span>" if note else "")
+    head: dict[str, Any] = {"text": f"<b>{title}</b>", "x": 0, "xanchor": "left", "xref": "container", "font": {"size": 15}}
+    if note:
+        head["subtitle"] = {"text": note, "font": {"size": 12}}
     fig.update_layout(
         template="none",
-        title={
-            "text": text,
-            "x": 0,
-            "xanchor": "left",
-            "xref": "container",
-            "y": 1,
-            "yanchor": "top",
-            "pad": {"t": 8},
-            "font": {"size": 15},
-        },
+        title={**head, "yref": "container", "y": 1 - 22 / height, "yanchor": "bottom"},
         font={"family": FONT, "size": 13, "color": "#333a42"},
         height=height,
-        margin={"l": 8, "r": 24, "t": 64 if note else 48, "b": 48},
+        margin={"l": 8, "r": 24, "t": 68 if note else 48, "b": 48},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         showlegend=False,
         hoverlabel={"font": {"family": FONT}},
     )
-    fig.update_xaxes(automargin=True, gridcolor="#e3e5e8", zerolinecolor="#9aa1ab", fixedrange=True, separatethousands=True)
-    fig.update_yaxes(automargin=True, gridcolor="#e3e5e8", zerolinecolor="#9aa1ab", fixedrange=True, separatethousands=True, ticksuffix=" ")
+    fig.update_xaxes(automargin=True, gridcolor="#e3e5e8", zerolinecolor="#9aa1ab", fixedrange=True, separatethousands=True, ticks="")
+    fig.update_yaxes(
+        automargin=True, gridcolor="#e3e5e8", zerolinecolor="#9aa1ab", fixedrange=True, separatethousands=True, ticksuffix=" ", ticks=""
+    )
 
 
 def _empty(why: str) -> go.Figure:

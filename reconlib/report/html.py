@@ -21,10 +21,11 @@ import jinja2
 import nbformat
 
 from reconlib.period import parse_period
-from reconlib.report.markup import MARK, TEMPLATE, esc, lab_style, render_markdown
+from reconlib.report.markup import MARK, TEMPLATE, esc, render_markdown
 from reconlib.report.show import PLOT_CONFIG, PLOTLY_MIME
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_STYLE = re.compile(r"\A<style>[^<]*</style>")
 _HEADING = re.compile(r"<h([12])>(.*?)</h\1>", re.DOTALL)
 POLICY = "style-src 'unsafe-inline'; img-src data:; font-src data:; form-action 'none'; base-uri 'none'"
 HIDDEN_TAGS = frozenset({"parameters", "injected-parameters", "hide", "remove_output"})
@@ -144,7 +145,7 @@ def render_output(output: Any, number: int) -> str:
     if PLOTLY_MIME in data:
         return _chart(data[PLOTLY_MIME], _joined(data.get("text/plain", "")), number)
     if "text/html" in data and output.get("metadata", {}).get(MARK, {}).get("shown") is True:
-        return _joined(data["text/html"]).removeprefix(lab_style())
+        return _STYLE.sub("", _joined(data["text/html"]))
     if "application/vnd.jupyter.widget-view+json" in data:
         return ""
     if "image/png" in data:

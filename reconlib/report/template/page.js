@@ -32,6 +32,7 @@
     const limit = Number(table.dataset.max || 0);
     let open = !limit;
     let query = "";
+    let printing = false;
     const more = document.createElement("button");
     more.type = "button";
     more.className = "more";
@@ -42,12 +43,12 @@
         const text = record.textContent.toLowerCase();
         const gone = !words.every((word) => text.includes(word));
         if (!gone) kept += 1;
-        const cut = !gone && !open && !words.length && kept > limit;
+        const cut = !gone && !open && !printing && !words.length && kept > limit;
         record.classList.toggle("gone", gone);
         record.classList.toggle("limit", cut);
         record.classList.toggle("off", gone || cut);
       }
-      const seen = !open && !words.length ? Math.min(limit, kept) : kept;
+      const seen = !open && !printing && !words.length ? Math.min(limit, kept) : kept;
       count.textContent = seen.toLocaleString("en") + " of " + all.length.toLocaleString("en") + (all.length === 1 ? " row" : " rows");
       more.hidden = open || words.length > 0;
     };
@@ -96,6 +97,8 @@
       more.addEventListener("click", () => { open = true; draw(); });
       box.querySelector(".scroll").after(more);
     }
+    addEventListener("beforeprint", () => { printing = true; draw(); });
+    addEventListener("afterprint", () => { printing = false; draw(); });
     draw();
   };
   document.querySelectorAll(".recon-table").forEach(setUp);
