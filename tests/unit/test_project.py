@@ -73,7 +73,7 @@ def test_constraints_hold_every_direct_dependency_at_an_allowed_version() -> Non
             assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), str(requirement)
 
 
-def test_readme_names_every_command() -> None:
+def test_readme_names_every_command_and_no_other() -> None:
     from typer.main import get_command
 
     from reconlib.cli import app
@@ -82,6 +82,7 @@ def test_readme_names_every_command() -> None:
     commands = sorted(get_command(app).commands)  # type: ignore[attr-defined]
     assert "run" in commands
     assert [name for name in commands if f"recon {name}" not in readme] == []
+    assert set(re.findall(r"recon ([a-z]+)", readme)) <= set(commands)
 
 
 def test_readme_has_every_exit_code() -> None:
@@ -97,10 +98,11 @@ def test_links_between_pages_lead_somewhere(page: str) -> None:
     assert [target for target in targets if not ((ROOT / page).parent / target).exists()] == []
 
 
-def test_tests_named_by_the_rules_table_exist() -> None:
-    named = re.findall(r"`(tests/[^`]+)`", (ROOT / "docs/rules.md").read_text("utf-8"))
-    assert named
-    assert [path for path in named if not (ROOT / path).exists()] == []
+def test_every_test_the_rules_table_names_is_there() -> None:
+    rows = re.findall(r"^\| T(\d+) \|.*\| (.*)\|$", (ROOT / "docs/rules.md").read_text("utf-8"), re.MULTILINE)
+    named = [(number, path) for number, paths in rows for path in re.findall(r"`([^`]+)`", paths)]
+    assert {"1", "17", "131"} <= {number for number, _ in named}
+    assert [(n, p) for n, p in named if not re.search(rf"def test_(\w+_)?t{n}_", (ROOT / p).read_text("utf-8"))] == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "params").glob("*.yaml")), ids=lambda path: path.name)
