@@ -6,13 +6,13 @@ in view (T19) instead of falling out of a join.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from reconlib.connectors import CONNECTORS
 from reconlib.connectors.contract import Reject
 from reconlib.errors import DataError
-from reconlib.schema import CANONICAL, REJECTS, make_table
+from reconlib.schema import CANONICAL, make_table
 from reconlib.snapshots import Snapshot, read_pages
 
 if TYPE_CHECKING:
@@ -21,32 +21,33 @@ if TYPE_CHECKING:
 Rows = dict[str, list[dict[str, Any]]]
 
 
-def normalize_snapshots(sources: Iterable[tuple[str, str, Snapshot]]) -> tuple[dict[str, pa.Table], pa.Table]:
-    """Canonical tables and rejects of complete snapshots, given as (source, connector, snapshot).
+def read_rows(source: str, connector: str, snapshot: Snapshot) -> tuple[Rows, list[dict[str, Any]]]:
+    """Canonical rows and rejects of one complete snapshot.
 
     Raises:
         ShapeError: a page lacks a field the count depends on.
         SnapshotError: a page is not what its manifest says.
-        DataError: the same record came twice.
     """
-    rows: Rows = {name: [] for name in CANONICAL}
+    rows: Rows = {}
     rejects: list[dict[str, Any]] = []
-    for source, connector, snapshot in sources:
-        for item in CONNECTORS[connector].normalize(read_pages(snapshot), source):
-            if isinstance(item, Reject):
-                rejects.append(
-                    {
-                        "source": source,
-                        "column_name": item.column_name,
-                        "value": item.value,
-                        "reason": item.reason,
-                        "evidence": item.evidence,
-                    }
-                )
-            else:
-                rows[item.table].append({**item.values, "source": source})
+    for item in CONNECTORS[connector].normalize(read_pages(snapshot), source):
+        if isinstance(item, Reject):
+            fault = {"column_name": item.column_name, "value": item.value, "reason": item.reason, "evidence": item.evidence}
+            rejects.append({**fault, "source": source})
+        else:
+            rows.setdefault(item.table, []).append({**item.values, "source": source})
+    return rows, rejects
+
+
+def normalize_snapshots(sources: Mapping[str, Rows]) -> dict[str, pa.Table]:
+    """Canonical tables of every source's rows.
+
+    Raises:
+        DataError: the same record came twice, or a line names an agreement the PSA did not list.
+    """
+    rows: Rows = {name: [row for source in sources.values() for row in source.get(name, [])] for name in CANONICAL}
     _fill_references(rows)
-    return {name: make_table(CANONICAL[name], part) for name, part in rows.items()}, make_table(REJECTS, rejects)
+    return {name: make_table(CANONICAL[name], part) for name, part in rows.items()}
 
 
 def _fill_references(rows: Rows) -> None:

@@ -52,7 +52,7 @@ def compare_quantities(
         {
             **{name: tables[name] for name in ("clients", "services", "agreements", "agreement_lines")},
             "counts": counts,
-            "service_rules": _service_rules(rules, tables, products),
+            "service_rules": _service_rules(rules, tables, products, status),
             "overrides": _overrides(rules, tables),
             "bundles": _bundles(rules, tables),
         },
@@ -74,7 +74,8 @@ def compare_quantities(
     return cells, lines, raw
 
 
-def _service_rules(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Table) -> pa.Table:
+def _service_rules(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Table, status: pa.Table) -> pa.Table:
+    any_failed = any(row["status"] != "complete" for row in status.to_pylist())
     mapped = {row["service_id"] for row in products.to_pylist() if row["state"] == "mapped"}
     rows = []
     for service in tables["services"].to_pylist():
@@ -88,7 +89,9 @@ def _service_rules(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Ta
                 "minimum": rule.minimum,
                 "maximum": rule.maximum,
                 "included_qty": rule.included,
-                "is_counted": service["service_id"] in mapped or bool(rule.used or rule.purchased),
+                "is_counted": any_failed
+                or service["service_id"] in mapped
+                or bool(code in rules.services and (rule.used or rule.purchased)),
                 "rule": f"services.{code}" if code in rules.services else "by mapping",
             }
         )

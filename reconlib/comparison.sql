@@ -5,7 +5,7 @@
 --      overrides (client_id, service_id, exclude_qty, minimum, included_qty, rule), bundles (bundle_service_id, service_id, units_qty, is_anchor),
 --      run (as_of, period_start, next_start, currency, tolerance_qty)
 -- Out: placed_lines (every line and its scope), cells (numbers only; statuses, money and words follow in comparison.py)
--- Only +, -, x, min, max and SUM touch quantities.
+-- Only +, -, x, min, max and SUM touch quantities. GREATEST and LEAST skip nulls, so every one stands behind a test for null (T1).
 
 -- 1. Scope of every line (T13–T18).
 CREATE TABLE placed_lines AS
@@ -84,7 +84,7 @@ FROM gross;
 CREATE TABLE bundled AS
 SELECT b.client_id, b.service_id AS bundle_service_id, u.service_id AS anchor_service_id,
        a.gross_qty IS NOT NULL AS is_known, coalesce(a.billed_qty, 0) AS standalone_qty,
-       greatest(a.gross_qty - coalesce(a.billed_qty, 0), 0) AS expected_qty, a.raw_qty, a.later_qty, a.count_source, a.count_evidence
+       CASE WHEN a.gross_qty IS NOT NULL THEN greatest(a.gross_qty - coalesce(a.billed_qty, 0), 0) END AS expected_qty, a.raw_qty, a.later_qty, a.count_source, a.count_evidence
 FROM billed AS b
 JOIN bundles AS u ON u.bundle_service_id = b.service_id AND u.is_anchor
 LEFT JOIN asked AS a ON a.client_id = b.client_id AND a.service_id = u.service_id;
@@ -103,9 +103,12 @@ SELECT g.client_id, c.client_name, g.service_id, s.service_code, s.service_name,
        coalesce(d.raw_qty, g.raw_qty) AS raw_qty,
        CASE WHEN d.client_id IS NOT NULL THEN d.expected_qty
             WHEN v.is_anchor THEN coalesce(g.billed_qty, 0)
-            WHEN v.client_id IS NOT NULL THEN greatest(g.gross_qty - v.covered_qty - g.all_included_qty, 0)
-            ELSE greatest(g.gross_qty - g.all_included_qty, 0) END AS expected_qty,
-       CASE WHEN NOT v.is_anchor THEN greatest(v.covered_qty - g.gross_qty, 0) END AS missing_qty,
+            WHEN g.gross_qty IS NULL THEN NULL
+            WHEN v.client_id IS NULL THEN greatest(g.gross_qty - g.all_included_qty, 0)
+            WHEN v.covered_qty IS NULL THEN NULL
+            ELSE greatest(g.gross_qty - v.covered_qty - g.all_included_qty, 0) END AS expected_qty,
+       CASE WHEN NOT v.is_anchor AND v.covered_qty IS NOT NULL AND g.gross_qty IS NOT NULL
+            THEN greatest(v.covered_qty - g.gross_qty, 0) END AS missing_qty,
        coalesce(d.later_qty, g.later_qty, 0) AS later_qty,
        CASE WHEN g.lines IS NULL THEN s.unit_price ELSE g.unit_price END AS unit_price,
        g.line_cost, CASE WHEN NOT g.has_several_costs THEN g.vendor_cost END AS vendor_cost,

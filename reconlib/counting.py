@@ -51,8 +51,8 @@ def count_units(
         TieOutError: a record is in no bucket or in two.
     """
     connectors = {row["source"]: row["connector"] for row in status.to_pylist()}
-    plan = _plan(rules, tables, products, connectors)
     sources = {row["source"]: row["status"] == "complete" for row in status.to_pylist()}
+    plan = _plan(rules, tables, products, connectors, complete={source for source, ok in sources.items() if ok})
     out = run_sql(
         read_sql("counting.sql"),
         {
@@ -89,8 +89,9 @@ _SPEC = {
 _IGNORE = {"ignore_id": "int", "source": "text", "vendor_product_id": "text", "where_id": "int", "rule": "text"}
 
 
-def _plan(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Table, connectors: Mapping[str, str]) -> _Plan:
+def _plan(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Table, connectors: Mapping[str, str], complete: set[str]) -> _Plan:
     plan = _Plan()
+    given = {m: set(tables[t]["source"].unique().to_pylist()) for m, t in (("used", "usage_records"), ("purchased", "purchases"))}
     services = tables["services"].to_pylist()
     codes = {row["service_code"] for row in services}
     for code in rules.services:
@@ -105,14 +106,14 @@ def _plan(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Table, conn
         rule = rules.services.get(code, BY_MAPPING)
         if rule.basis != "count":
             continue
-        named = rule.used or rule.purchased
+        named = code in rules.services and (rule.used or rule.purchased)
         used, purchased = (rule.used, rule.purchased) if named else (BY_MAPPING.used, BY_MAPPING.purchased)
         for measure, counts in (("used", used), ("purchased", purchased)):
+            # without a rule a source that lists no purchases says nothing about purchases; one that failed may have said anything
+            read = connectors if named else {s: c for s, c in connectors.items() if s in given[measure] or s not in complete}
             for count in counts:
-                key = f"services.{code}.{measure}"
-                _add_count(
-                    plan, count, service["service_id"], measure, key, rules.stale_days, mapped.get(service["service_id"], []), connectors
-                )
+                key, on = f"services.{code}.{measure}", mapped.get(service["service_id"], [])
+                _add_count(plan, count, service["service_id"], measure, key, rules.stale_days, on, read)
     for number, ignore in enumerate(rules.ignore):
         _add_ignore(plan, number, ignore, tables["vendor_products"].to_pylist(), connectors)
     return plan

@@ -68,6 +68,8 @@ def find_differences(
         *check_accounts(accounts, currency),
         *check_products(products, currency),
     ]
+    import pyarrow as pa
+
     history = {row["finding_id"]: row for row in previous.to_pylist()} if previous is not None else {}
     made = [_finished(row, book, period, history) for row in rows]
     table = make_table(FINDINGS, made)
@@ -80,7 +82,7 @@ def find_differences(
             table["finding_id"][i].as_py(),
         ),
     )
-    return table.take(order)
+    return table.take(pa.array(order, pa.int64()))
 
 
 def check_billing(cells: Iterable[Row]) -> Iterator[Row]:

@@ -1,0 +1,376 @@
+"""The steps of a month, one direction only (DESIGN section 3): sync, mapping, comparison, sign-off.
+
+Each reads its inputs from disk, writes its product to ``<workspace>/periods/<period>/<step>/`` in one rename, and returns it, so that
+any step can be run again from what stands there. The stages themselves are pure and know nothing of disk, network or clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from reconlib.errors import DataError, ReconError, SettingsError
+from reconlib.period import Period
+from reconlib.rules import Rules, read_rules
+from reconlib.schema import CANONICAL, CHANGES, REJECTS, SOURCE_STATUS, STAGES, make_table
+from reconlib.settings import Params, billing_period, read_environ, read_params, read_yaml
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from reconlib.ledger import Event
+    from reconlib.signoff import Gate, PeriodState
+
+STEPS = {
+    "sync": ("source_status", "rejects", *CANONICAL),
+    "mapping": ("account_mapping", "product_mapping"),
+    "comparison": ("comparison", "line_buckets", "record_buckets", "counts", "findings"),
+    "sign_off": ("changes", "verified_changes"),
+}
+_STEP_OF = {name: step for step, names in STEPS.items() for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One billing month of one book: what people wrote about it, and where it stands on disk."""
+
+    params: Params
+    params_path: Path  # relative to root
+    period: Period
+    as_of: date
+    rules: Rules
+    root: Path  # folder the relative paths in params start from
+    environ: Mapping[str, str] = field(repr=False)  # holds secrets: never shown
+    now: Callable[[], datetime] = field(repr=False)
+
+    @property
+    def workspace(self) -> Path:
+        """Folder of snapshots, step products and ledger."""
+        return self.root / self.params.workspace_dir
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy address of the ledger, absolute."""
+        return self.params.ledger or f"sqlite:///{self.workspace / 'ledger.sqlite'}"
+
+    @property
+    def previous(self) -> Month:
+        """The same book a month earlier."""
+        earlier = self.period.previous
+        return replace(self, period=earlier, as_of=earlier.end)
+
+    def folder(self, step: str) -> Path:
+        """Where a step's product stands."""
+        return self.workspace / "periods" / str(self.period) / step
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """Product of the mapping step."""
+
+    accounts: pa.Table
+    products: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Product of the comparison step."""
+
+    cells: pa.Table
+    line_buckets: pa.Table
+    record_buckets: pa.Table
+    counts: pa.Table
+    findings: pa.Table  # decisions applied
+
+
+@dataclass(frozen=True, slots=True)
+class SignOffState:
+    """Product of the sign-off step: is the month ready, and what will change."""
+
+    gates: tuple[Gate, ...]
+    findings: pa.Table
+    changes: pa.Table  # planned by this month's approvals
+    verified: pa.Table  # last month's changes, checked against this month's PSA
+    state: PeriodState
+    hashes: dict[str, str]  # what a signature stands for
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the preparer may sign."""
+        return all(gate.ok for gate in self.gates)
+
+
+def open_month(
+    params_file: str | Path, period: str = "", *, environ: Mapping[str, str] | None = None, now: Callable[[], datetime] | None = None
+) -> Month:
+    """The month to work on. ``params_file`` is looked for in the working folder and every folder above it.
+
+    Raises:
+        SettingsError: params, rules or period are wrong.
+    """
+    root = _root_of(Path(params_file))
+    path = root / params_file
+    params = read_params(path)
+    clock = now or _utc_now
+    month = billing_period(params, period, clock().date())
+    as_of = month.end
+    if params.as_of:
+        try:
+            as_of = date.fromisoformat(params.as_of)
+        except ValueError:
+            raise SettingsError(f"as_of {params.as_of!r} is not a day", where=str(params_file), hint="write it as 2026-10-31") from None
+        if not month.start <= as_of <= month.end:
+            raise SettingsError(f"as_of {as_of} lies outside {month}", where=str(params_file), hint="both sides must cover one period (T2)")
+    values = read_environ(os.environ if environ is None else environ, root)
+    rules = read_rules(root / rule for rule in params.rules)
+    return Month(params, path.relative_to(root), month, as_of, rules, root, values, clock)
+
+
+def sync_month(month: Month, *, refresh: bool = False, sleep: Callable[[float], None] | None = None) -> pa.Table:
+    """Every source into a snapshot and canonical tables; a source that fails is marked, the others carry on.
+
+    A complete snapshot of the period is used again unless ``refresh``. Returns SOURCE_STATUS.
+    """
+    from reconlib.canonical import normalize_snapshots, read_rows
+    from reconlib.sync import sync_source
+
+    rows: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    rejects: list[dict[str, Any]] = []
+    status = []
+    earlier = _earlier_records(month)
+    for name, source in sorted(month.params.sources.items()):
+        result = sync_source(
+            name,
+            source,
+            snapshots_root=month.workspace / "snapshots",
+            root=month.root,
+            period=month.period,
+            as_of=month.as_of,
+            environ=month.environ,
+            now=month.now,
+            sleep=sleep,
+            refresh=refresh,
+        )
+        error, state = result.error, result.status
+        found: dict[str, list[dict[str, Any]]] = {}
+        bad: list[dict[str, Any]] = []
+        if result.snapshot is not None and state == "complete":
+            try:
+                found, bad = read_rows(name, source.connector, result.snapshot)
+            except ReconError as fault:
+                error, state = str(fault), "failed"
+        rows[name], rejects = found, rejects + bad
+        status.append(
+            {
+                "source": name,
+                "connector": source.connector,
+                "status": state,
+                "snapshot_id": result.snapshot.id if result.snapshot else None,
+                "as_of_at": result.as_of_at,
+                "pages": result.pages,
+                "records": sum(len(part) for part in found.values()),
+                "previous_records": earlier.get(name),
+                "rejects": len(bad),
+                "error": error or None,
+            }
+        )
+    tables = normalize_snapshots(rows)
+    made = {"source_status": make_table(SOURCE_STATUS, status), "rejects": make_table(REJECTS, rejects), **tables}
+    _write_step(month, "sync", made)
+    return made["source_status"]
+
+
+def build_canonical(month: Month) -> dict[str, pa.Table]:
+    """Canonical tables of the month, as the sync step left them.
+
+    Raises:
+        DataError: the sync step has not run, or the PSA could not be read: without agreement lines nothing can be compared.
+    """
+    status = read_stage(month, "source_status")
+    for row in status.to_pylist():
+        if row["status"] != "complete" and _gives_lines(month, row["source"]):
+            hint = "mend the PSA source and run the sync step again; until then nothing can be compared"
+            raise DataError(f"the PSA could not be read: {row['error']}", where=f"source {row['source']}", hint=hint)
+    return {name: read_stage(month, name) for name in CANONICAL}
+
+
+def map_month(month: Month) -> Mapped:
+    """Which client every vendor account belongs to and which service every product counts for, decisions applied."""
+    from reconlib.mapping import measure_stakes, suggest_accounts, suggest_products
+    from reconlib.review import mapping_decisions
+
+    tables = build_canonical(month)
+    decisions = mapping_decisions(month_events(month), as_of=month.as_of, period=month.period)
+    connectors = {name: source.connector for name, source in month.params.sources.items()}
+    on_accounts, on_products = measure_stakes(tables, as_of=month.as_of)
+    accounts = suggest_accounts(tables["clients"], tables["vendor_accounts"], decisions, on_accounts)
+    products = suggest_products(
+        tables["services"], tables["vendor_products"], decisions, on_products, rules=month.rules, connectors=connectors
+    )
+    _write_step(month, "mapping", {"account_mapping": accounts, "product_mapping": products})
+    return Mapped(accounts, products)
+
+
+def compare_month(month: Month) -> Compared:
+    """Counts, comparison and ranked findings of the month under its rules, mapping and decisions."""
+    from reconlib.comparison import compare_quantities
+    from reconlib.counting import count_units
+    from reconlib.findings import find_differences
+    from reconlib.review import apply_finding_decisions
+
+    mapped = map_month(month)
+    tables, status = build_canonical(month), read_stage(month, "source_status")
+    counts, buckets = count_units(tables, mapped.accounts, mapped.products, status, month.rules, as_of=month.as_of)
+    both, currency = (mapped.accounts, mapped.products), month.params.currency
+    cells, lines, judged = compare_quantities(
+        tables, counts, both, status, month.rules, period=month.period, as_of=month.as_of, currency=currency
+    )
+    findings = find_differences(
+        judged,
+        counts,
+        buckets,
+        both,
+        book=month.params.book,
+        period=str(month.period),
+        currency=currency,
+        names={
+            "clients": {row["client_id"]: row["client_name"] for row in tables["clients"].to_pylist()},
+            "services": {row["service_id"]: row["service_name"] for row in tables["services"].to_pylist()},
+        },
+        previous=read_stage(month.previous, "findings") if has_stage(month.previous, "findings") else None,
+    )
+    findings = apply_finding_decisions(findings, month_events(month), period=month.period, as_of=month.as_of)
+    made = Compared(cells, lines, buckets, counts, findings)
+    _write_step(
+        month,
+        "comparison",
+        {"comparison": cells, "line_buckets": lines, "record_buckets": buckets, "counts": counts, "findings": findings},
+    )
+    return made
+
+
+def prepare_sign_off(month: Month) -> SignOffState:
+    """Gates, planned changes, last month's changes verified, and who has signed. Signs nothing."""
+    from decimal import Decimal
+
+    from reconlib.changes import plan_changes, planned_changes, verify_changes
+    from reconlib.signoff import check_gates, period_state
+
+    compared = compare_month(month)
+    tables, events = build_canonical(month), month_events(month)
+    lines, agreements = tables["agreement_lines"], tables["agreements"]
+    changes = plan_changes(compared.findings, lines, agreements, compared.line_buckets, events, book=month.params.book, period=month.period)
+    verified = verify_changes(planned_changes(events, before=month.period), lines, agreements, as_of=month.as_of)
+    gates = check_gates(
+        status=read_stage(month, "source_status"),
+        accounts=read_stage(month, "account_mapping"),
+        products=read_stage(month, "product_mapping"),
+        findings=compared.findings,
+        events=events,
+        materiality=Decimal(month.params.materiality),
+        as_of=month.as_of,
+        period=month.period,
+        overrides=month.rules.overrides,
+    )
+    _write_step(month, "sign_off", {"changes": changes, "verified_changes": verified})
+    state = period_state(events, month.params.book, str(month.period))
+    return SignOffState(gates, compared.findings, changes, verified, state, month_hashes(month))
+
+
+def month_events(month: Month) -> list[Event]:
+    """Every event of the book in its ledger, oldest first; none when there is no ledger yet."""
+    from reconlib.ledger import open_ledger
+
+    with open_ledger(month.ledger_url) as ledger:
+        return ledger.events(book=month.params.book)
+
+
+def month_hashes(month: Month) -> dict[str, str]:
+    """What a signature stands for: sha256 of params, rules and every step product (T127)."""
+    files = [month.root / month.params_path, *(month.root / rule for rule in month.params.rules)]
+    hashes = {path.relative_to(month.root).as_posix(): _sha256(path) for path in files}
+    for step, names in STEPS.items():
+        hashes |= {name: _sha256(month.folder(step) / f"{name}.parquet") for name in names if has_stage(month, name)}
+    return hashes
+
+
+def has_stage(month: Month, name: str) -> bool:
+    """Whether a table of the month has been made."""
+    return (month.folder(_STEP_OF[name]) / f"{name}.parquet").is_file()
+
+
+def read_stage(month: Month, name: str) -> pa.Table:
+    """One table of the month as its step left it.
+
+    Raises:
+        DataError: that step has not run.
+    """
+    import pyarrow.parquet as pq
+
+    if not has_stage(month, name):
+        step = _STEP_OF[name]
+        raise DataError(f"{name} of {month.period} is not there", where=str(month.folder(step).name), hint=f"run the {step} step first")
+    return pq.read_table(month.folder(_STEP_OF[name]) / f"{name}.parquet")
+
+
+def _write_step(month: Month, step: str, tables: Mapping[str, pa.Table]) -> None:
+    import pyarrow.parquet as pq
+
+    final = month.folder(step)
+    building = final.with_name(f".{step}-{uuid4().hex}")
+    building.mkdir(parents=True)
+    for name, table in tables.items():
+        schema = {**STAGES, **CANONICAL, "verified_changes": CHANGES}[name]
+        pq.write_table(table.select(schema.names()), building / f"{name}.parquet", compression="zstd")
+    for stale in final.parent.glob(f".{step}-*"):  # what a killed run left
+        if stale != building:
+            shutil.rmtree(stale)
+    if final.exists():
+        old = building.with_name(f".{step}-old")
+        final.rename(old)
+        building.rename(final)
+        shutil.rmtree(old)
+    else:
+        building.rename(final)
+
+
+def _earlier_records(month: Month) -> dict[str, int]:
+    if not has_stage(month.previous, "source_status"):
+        return {}
+    return {row["source"]: row["records"] for row in read_stage(month.previous, "source_status").to_pylist()}
+
+
+def _gives_lines(month: Month, source: str) -> bool:
+    from reconlib.connectors import CONNECTORS
+    from reconlib.connectors.profile import Profile
+
+    configured = month.params.sources[source]
+    if CONNECTORS[configured.connector].role == "psa":
+        return True
+    return configured.profile is not None and read_yaml(month.root / configured.profile, Profile).table == "agreement_lines"
+
+
+def _root_of(params_file: Path) -> Path:
+    if params_file.is_absolute():
+        return next((p for p in params_file.parents if p.name != "params"), params_file.parent)
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / params_file).is_file():
+            return folder
+    raise SettingsError(
+        f"no file {params_file}", where=str(Path.cwd()), hint="start in the project's folder, or give the path of the params"
+    )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,198 @@
+"""FIELD.md T13–T18, T33, T65–T69, T86, T112, T113, T131: which lines are compared, and what a difference is worth."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from small_month import run_month
+
+TEN_USED = "client  service  qty\nAcme  EDR  10"
+
+
+@pytest.mark.parametrize(
+    ("agreement", "bucket"),
+    [
+        ("status Cancelled", "out_of_scope_agreement_ended"),
+        ("status Expired", "out_of_scope_agreement_ended"),
+        ("to 2026-10-30", "out_of_scope_agreement_ended"),
+        ("to 2026-10-31", "matched"),
+        ("cancelled 2026-10-31", "out_of_scope_agreement_ended"),
+        ("cancelled 2026-11-01", "matched"),
+        ("from 2026-11-01", "out_of_scope_agreement_not_started"),
+        ("cycle none", "out_of_scope_not_recurring"),
+    ],
+)
+def test_t13_scope_of_the_agreement(agreement: str, bucket: str) -> None:
+    name, value = agreement.split()
+    month = run_month(
+        "client  agreement  service  qty\nAcme  A1  EDR  10", usage=TEN_USED, agreements=f"agreement  client  {name}\nA1  Acme  {value}"
+    )
+    assert month.bucket("L1") == bucket
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "bucket"),
+    [
+        ("2026-10-31", "-", "matched"),
+        ("2026-11-01", "-", "out_of_scope_not_started"),
+        ("-", "2026-10-31", "out_of_scope_ended"),
+        ("-", "2026-11-01", "matched"),
+    ],
+)
+def test_t13_scope_of_the_line(start: str, end: str, bucket: str) -> None:
+    month = run_month(f"client  service  qty  from  to\nAcme  EDR  10  {start}  {end}", usage=TEN_USED)
+    assert month.bucket("L1") == bucket
+
+
+def test_t13_t14_clients_that_are_deleted_or_prospects_are_out_and_twins_do_not_map() -> None:
+    month = run_month(
+        "client  service  qty\nAcme  EDR  10\nOld Acme  EDR  3\nHope  EDR  1",
+        usage=TEN_USED,
+        clients="client  name  deleted  billable\nAcme  Acme  -  yes\nOld Acme  Acme  deleted  yes\nHope  Hope  -  no",
+    )
+    assert [month.bucket(line) for line in ("L1", "L2", "L3")] == [
+        "matched",
+        "out_of_scope_client_deleted",
+        "out_of_scope_client_inactive",
+    ]
+    assert month.findings == []
+
+
+def test_t15_lines_on_a_child_agreement_count() -> None:
+    month = run_month(
+        "client  agreement  service  qty\nAcme  A1  EDR  6\nAcme  A2  EDR  4",
+        usage=TEN_USED,
+        agreements="agreement  client  parent\nA1  Acme  -\nA2  Acme  A1",
+    )
+    assert month.cell("Acme", "EDR")["billed_qty"] == 10
+
+
+def test_t17_several_lines_of_one_service_are_summed() -> None:
+    month = run_month(
+        "client  service  qty  from\nAcme  EDR  2  2026-03-01\nAcme  EDR  2  2026-03-15", usage="client  service  qty\nAcme  EDR  4"
+    )
+    cell = month.cell("Acme", "EDR")
+    assert (cell["billed_qty"], cell["lines"], cell["status"], cell["agreement_line_id"]) == (4, 2, "matched", "L2")
+
+
+def test_t18_a_line_that_bills_a_partial_month_is_not_steady_state() -> None:
+    month = run_month(
+        """
+        client  service  qty  from        to
+        Acme    EDR      12   2026-01-01  -
+        Acme    EDR      2    2026-03-17  2026-03-31
+        """,
+        usage="client  service  qty\nAcme  EDR  12",
+        period="2026-03",
+    )
+    assert month.cell("Acme", "EDR")["billed_qty"] == 12
+    assert month.bucket("L2") == "proration_helper"
+    assert month.findings == []
+
+
+def test_t33_a_credit_line_changes_no_quantity() -> None:
+    month = run_month("client  service  qty  price\nAcme  EDR  10  5.00\nAcme  EDR  1  -25.00", usage=TEN_USED)
+    assert month.bucket("L2") == "credit"
+    assert month.findings == []
+
+
+def test_t69_a_cost_only_line_covers_its_units_and_is_no_revenue_gap() -> None:
+    month = run_month("client  service  qty  billable\nAcme  EDR  8  no", usage=TEN_USED)
+    assert month.bucket("L1") == "cost_only"
+    assert [(row["kind"], row["monthly_impact"]) for row in month.findings] == [("under_billed", Decimal(0))]
+
+
+CARE = {
+    "services": {
+        "CARE": {"bundle": {"anchor": "RMM", "covers": {"RMM": 1, "EDR": 1}}},
+        "RMM": {"used": [{"products": ["RMM"]}]},
+        "EDR": {"used": [{"products": ["EDR"]}]},
+    }
+}
+
+
+def test_t65_a_bundle_is_compared_with_its_anchor_and_its_components_are_not_unbilled() -> None:
+    month = run_month(
+        "client  service  qty  price\nAcme  CARE  20  89.00", usage="client  service  qty\nAcme  RMM  23\nAcme  EDR  23", rules=CARE
+    )
+    assert [(row["service_id"], row["kind"], row["variance_qty"], row["monthly_impact"]) for row in month.findings] == [
+        ("CARE", "under_billed", 3, Decimal("267.00"))
+    ]
+
+
+def test_t66_fewer_components_than_bundles_is_a_coverage_gap_without_money() -> None:
+    month = run_month("client  service  qty\nAcme  CARE  20", usage="client  service  qty\nAcme  RMM  20\nAcme  EDR  18", rules=CARE)
+    assert [(r["service_id"], r["kind"], r["variance_qty"], r["monthly_impact"]) for r in month.findings] == [
+        ("EDR", "dependent_mismatch", 2, None)
+    ]
+
+
+def test_t67_residual_of_a_component_above_bundle_and_standalone_lines() -> None:
+    month = run_month(
+        "client  service  qty\nAcme  CARE  20\nAcme  EDR  3", usage="client  service  qty\nAcme  RMM  20\nAcme  EDR  24", rules=CARE
+    )
+    assert [(r["service_id"], r["kind"], r["variance_qty"]) for r in month.findings] == [("EDR", "under_billed", 1)]
+
+
+def test_t86_idle_committed_seats_are_waste_never_over_billing() -> None:
+    rules = {
+        "services": {
+            "M365": {"used": [{"source": "tenant", "products": ["M365"]}], "purchased": [{"products": ["M365"]}], "expect": "purchased"}
+        }
+    }
+    month = run_month(
+        "client  service  qty  price\nAcme  M365  44  22.00",
+        usage="client  service  qty  source\nAcme  M365  38  tenant",
+        purchases="client  service  qty  cost\nAcme  M365  44  18.70",
+        rules=rules,
+    )
+    assert [(r["kind"], r["variance_qty"], r["monthly_impact"], r["cost_impact"]) for r in month.findings] == [
+        ("unused_commitment", 6, None, Decimal("112.20"))
+    ]
+
+
+@pytest.mark.parametrize(("cycle", "price", "impact"), [("1", "12.50", "25.00"), ("3", "37.50", "25.00"), ("12", "100.00", "16.67")])
+def test_t112_quantities_in_every_cycle_money_by_the_month(cycle: str, price: str, impact: str) -> None:
+    month = run_month(
+        f"client  agreement  service  qty  price\nAcme  A1  EDR  8  {price}",
+        usage=TEN_USED,
+        agreements=f"agreement  client  cycle\nA1  Acme  {cycle}",
+    )
+    assert month.cell("Acme", "EDR")["monthly_impact"] == Decimal(impact)
+
+
+def test_t113_a_purchase_in_another_currency_is_not_compared_in_money() -> None:
+    month = run_month(
+        "client  service  qty  cost\nAcme  M365  5  7.00",
+        purchases="client  service  qty  cost  currency\nAcme  M365  5  9.00  CAD",
+        rules={"services": {"M365": {"purchased": [{"products": ["M365"]}], "expect": "purchased"}}},
+    )
+    assert [(r["kind"], r["monthly_impact"], r["cost_impact"]) for r in month.findings] == [("currency_or_cycle_mismatch", None, None)]
+
+
+def test_t131_under_and_over_billing_stand_apart() -> None:
+    month = run_month("client  service  qty\nAcme  EDR  8\nBlue  EDR  12", usage="client  service  qty\nAcme  EDR  10\nBlue  EDR  10")
+    assert sorted((r["kind"], r["monthly_impact"]) for r in month.findings) == [
+        ("over_billed", Decimal("-20.00")),
+        ("under_billed", Decimal("20.00")),
+    ]
+
+
+def test_new_revenue_is_priced_from_the_catalogue_and_estimated() -> None:
+    month = run_month("", usage=TEN_USED, services="service  price\nEDR  4.25")
+    (finding,) = month.findings
+    assert (finding["kind"], finding["monthly_impact"], finding["certainty"]) == ("new_revenue", Decimal("42.50"), "estimated")
+
+
+def test_cost_change_and_negative_margin() -> None:
+    rules = {"services": {"M365": {"purchased": [{"products": ["M365"]}], "expect": "purchased"}}}
+    month = run_month(
+        "client  service  qty  price  cost\nAcme  M365  10  22.00  18.00\nBlue  M365  10  17.00  18.70",
+        purchases="client  service  qty  cost\nAcme  M365  10  18.70\nBlue  M365  10  18.70",
+        rules=rules,
+    )
+    assert [(r["client_id"], r["kind"], r["cost_impact"]) for r in month.findings] == [
+        ("Blue", "negative_margin", Decimal("17.00")),
+        ("Acme", "cost_change", Decimal("7.00")),
+    ]
