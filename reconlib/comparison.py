@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from reconlib.counting import BY_MAPPING
 from reconlib.engine import read_sql, run_sql
 from reconlib.errors import SettingsError, TieOutError, nearest
-from reconlib.money import format_amount, format_qty, round_amount
+from reconlib.explanations import Known, explain_cell
+from reconlib.money import round_amount
 from reconlib.period import Period
 from reconlib.rules import Rules
 from reconlib.schema import COMPARISON, LINE_BUCKETS, make_table
@@ -66,7 +67,15 @@ def compare_quantities(
         results=("placed_lines", "cells"),
     )
     trust = _trust(accounts, status, as_of)
-    raw = [_judged(row, rules.tolerance_qty, trust) for row in out["cells"].to_pylist()]
+    read = status.to_pylist()
+    known = Known(
+        rules,
+        {row["source"]: row["connector"] for row in read},
+        frozenset(row["source"] for row in read if row["status"] != "complete"),
+        accounts.to_pylist(),
+        products.to_pylist(),
+    )
+    raw = [_judged(row, rules.tolerance_qty, trust, known) for row in out["cells"].to_pylist()]
     cells = make_table(COMPARISON, ({name: row[name] for name in COMPARISON.names()} for row in raw))
     lines = _line_buckets(out["placed_lines"].to_pylist(), raw)
     if lines.num_rows != tables["agreement_lines"].num_rows:
@@ -171,7 +180,7 @@ def _trust(accounts: pa.Table, status: pa.Table, as_of: date) -> dict[tuple[str,
     return found
 
 
-def _judged(row: Row, tolerance: Decimal, trust: Mapping[tuple[str, str], Decimal]) -> Row:
+def _judged(row: Row, tolerance: Decimal, trust: Mapping[tuple[str, str], Decimal], known: Known) -> Row:
     row["variance_qty"] = None
     row["status"] = _status(row, tolerance)
     if row["status"] in ("no_count", "no_source", "flat", "not_comparable"):
@@ -188,7 +197,7 @@ def _judged(row: Row, tolerance: Decimal, trust: Mapping[tuple[str, str], Decima
     row["certainty"] = "estimated" if row["status"] == "new_revenue" or row["has_several_prices"] else "calculated"
     factor = min((trust.get((row["client_id"], s), Decimal(1)) for s in (row["count_source"] or "").split()), default=Decimal(1))
     row["confidence"] = (factor * (ESTIMATED_FACTOR if row["certainty"] == "estimated" else 1)).quantize(Decimal("0.0001"))
-    row["explanation"] = _explanation(row)
+    row["explanation"] = explain_cell(row, known)
     return row
 
 
@@ -228,32 +237,6 @@ def money_a_month(quantity: Decimal, unit_price: Decimal, cycle_months: int, cur
 
 def _half_up(price: Decimal, cycle_months: int) -> Decimal:
     return (price / cycle_months).quantize(Decimal("0.000001"), rounding="ROUND_HALF_UP")
-
-
-def _explanation(row: Row) -> str:
-    expected, billed = format_qty(row["expected_qty"]), format_qty(row["billed_qty"])
-    service = row["service_name"]
-    gap = format_qty(abs(row["variance_qty"])) if row["variance_qty"] is not None else ""
-    basis = {"used": "in use", "purchased": "purchased", "greater": "in use or purchased"}[row["expect"]]
-    amount = (
-        f"{format_amount(abs(row['monthly_impact']), row['currency'])} {row['currency']} a month"
-        if row["monthly_impact"] is not None
-        else ""
-    )
-    words = {
-        "under_billed": f"Billing {gap} fewer {service} than {basis}: {billed} billed, {expected} expected, {amount} lost.",
-        "over_billed": f"Billing {gap} more {service} than {basis}: {billed} billed, {expected} expected, {amount} too much.",
-        "new_revenue": f"{gap} {service} {basis} and no agreement line bills them: {amount} at list price.",
-        "orphan_line": f"{billed} {service} billed and none {basis}: {amount} too much.",
-        "no_count": f"No count was received for {service}; nothing can be said about the {billed or 0} billed.",
-        "no_source": f"No vendor is connected for {service}; nothing can be said about the {billed or 0} billed.",
-        "flat": f"{service} is a flat fee; units are not counted.",
-        "timing": f"{service} agrees on the as-of date; {format_qty(row['later_qty'])} more came after it.",
-        "covered": f"{service} is inside a bundle; the bundle is compared with its count.",
-        "not_comparable": f"{service} is billed in several currencies or cycles; its lines cannot be summed.",
-        "matched": f"{billed or 0} {service} billed, {expected} expected.",
-    }
-    return words[row["status"]]
 
 
 def _line_buckets(lines: list[Row], cells: list[Row]) -> pa.Table:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from reconlib.comparison import money_a_month
+from reconlib.explanations import units
 from reconlib.money import format_amount, format_qty
 from reconlib.schema import FINDINGS, make_table
 
@@ -165,7 +166,7 @@ def check_units(counts: pa.Table, names: Mapping[str, Mapping[str, str]], curren
                     "source": row["source"],
                     "variance_qty": row[column],
                     "currency": currency,
-                    "explanation": f"{format_qty(row[column])} units {text}.",
+                    "explanation": f"{units(row[column])} {text}.",
                     "evidence": row["evidence"],
                 }
 
@@ -177,15 +178,15 @@ def check_unaccounted(buckets: pa.Table, names: Mapping[str, Mapping[str, str]],
         if row["bucket"] == "unaccounted":
             found.setdefault((row["client_id"], row["source"]), []).append(row)
     for (client_id, source), rows in found.items():
-        units = sum((row["quantity_qty"] for row in rows), Decimal(0))
+        caught = sum((row["quantity_qty"] for row in rows), Decimal(0))
         yield {
             "kind": "unaccounted_usage",
             "client_id": client_id,
             "client_name": names["clients"][client_id],
             "source": source,
-            "variance_qty": units,
+            "variance_qty": caught,
             "currency": currency,
-            "explanation": f"{format_qty(units)} units in {source} that no count rule catches; add a rule or name them as ignored.",
+            "explanation": f"{units(caught)} in {source} that no count rule catches; add a rule or name them as ignored.",
             "evidence": " ".join(row["evidence"] for row in rows),
         }
 
@@ -201,7 +202,7 @@ def check_accounts(accounts: pa.Table, currency: str) -> Iterator[Row]:
                 "variance_qty": row["units_qty"],
                 "cost_impact": row["monthly_cost"],
                 "currency": row["currency"] or currency,
-                "explanation": f"Account {row['account_name']} in {row['source']} has {format_qty(row['units_qty'])} units and no client.",
+                "explanation": f"Account {row['account_name']} in {row['source']} has {units(row['units_qty'])} and no client.",
                 "evidence": row["evidence"],
             }
 
@@ -217,7 +218,7 @@ def check_products(products: pa.Table, currency: str) -> Iterator[Row]:
                 "variance_qty": row["units_qty"],
                 "cost_impact": row["monthly_cost"],
                 "currency": row["currency"] or currency,
-                "explanation": f"Product {row['product_name']} in {row['source']} has {format_qty(row['units_qty'])} units and no service.",
+                "explanation": f"Product {row['product_name']} in {row['source']} has {units(row['units_qty'])} and no service.",
                 "evidence": row["evidence"],
             }
 
