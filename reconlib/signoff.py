@@ -55,13 +55,13 @@ def check_gates(
     products: pa.Table,
     findings: pa.Table,
     events: Iterable[Event],
-    period: Period,
     materiality: Decimal,
     as_of: date,
+    period: Period | None = None,
     overrides: Sequence[Override] = (),
 ) -> tuple[Gate, ...]:
-    """Every gate of a month, open or not (T128). ``findings`` carry their decisions already."""
-    known, rows = list(events), findings.to_pylist()
+    """Every gate of a month, open or not (T128). ``findings`` carry their decisions already; ``period`` is ``as_of``'s unless said."""
+    known, rows, period = list(events), findings.to_pylist(), period or Period(as_of.year, as_of.month)
     failed = [f"{row['source']} {row['status']}" for row in status.to_pylist() if row["status"] != "complete"]
     undecided = [row for row in rows if row["status"] == "open"]
     above = [row for row in undecided if row["monthly_impact"] is not None and abs(row["monthly_impact"]) > materiality]
@@ -93,7 +93,7 @@ def check_gates(
     )
 
 
-def period_state(events: Iterable[Event], book: str, period: Period) -> PeriodState:
+def period_state(events: Iterable[Event], book: str, period: Period | str) -> PeriodState:
     """How far a month is, folded from its events."""
     state = PeriodState("collecting", 1)
     for event in events:
@@ -112,7 +112,7 @@ def period_state(events: Iterable[Event], book: str, period: Period) -> PeriodSt
     return state
 
 
-def next_version(events: Iterable[Event], book: str, period: Period, existing_versions: Iterable[int] = ()) -> int:
+def next_version(events: Iterable[Event], book: str, period: Period | str, existing_versions: Iterable[int] = ()) -> int:
     """Number of the archive version a run writes: the draft's or the signed one's own; above all the ledger does not know of."""
     state = period_state(events, book, period)
     unknown = max((version for version in existing_versions if version > state.version), default=0)

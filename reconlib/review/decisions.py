@@ -125,11 +125,11 @@ def finding_event(
         raise _wrong("effective_date", effective_date, f"{decision} changes nothing in the PSA")
     if effective_date and effective_date < period.start:
         raise _wrong("effective_date", effective_date, f"invoiced before {period} already; use credit_client, or a later date (T114)")
+    _check_exclusion(decision, why, until, period)
     if until and decision not in ("snooze", "exclude"):
         raise _wrong("until", until, f"{decision} has no end; use snooze or exclude")
     if until and until <= period.end:
         raise _wrong("until", until, f"not after {period.end}, the end of the billing month")
-    _check_exclusion(decision, why, until, period)
     values = {"decision": decision, "kind": kind, "new_qty": qty, "effective_date": effective_date, "until": until, "cause": cause or None}
     values |= {"monthly_impact": finding["monthly_impact"], "bound": bound_values(finding)}
     return Event(book, str(period), "finding_decided", finding["finding_id"], who, utc_text(at), why.strip(), values)
