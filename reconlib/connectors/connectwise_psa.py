@@ -44,36 +44,40 @@ def fetch(f: Fetch) -> Iterator[Page]:
         agreements: list[Mapping[str, Any]] = []
         for endpoint, path in _PATHS.items():
             for answer in _walk(transport, endpoint, path):
+                yield Page(endpoint, answer.request, answer.body)  # kept as evidence before it is judged
                 found = items(answer.content, None, source=f.source, endpoint=endpoint)
                 if endpoint == "agreements":
                     agreements += found
-                yield Page(endpoint, answer.request, answer.body)
         for index, agreement in enumerate(agreements):
             record = Record(agreement, f"source {f.source}, agreements, record {index}", "")
             if not _is_relevant(record, f.period):
                 continue
             context = {"agreement_id": record.text("id"), "client_id": record.text("company.id")}
             for answer in _walk(transport, "additions", f"finance/agreements/{int(record.number('id'))}/additions"):
-                items(answer.content, None, source=f.source, endpoint="additions")
                 yield Page("additions", answer.request, answer.body, context)
+                items(answer.content, None, source=f.source, endpoint="additions")
 
 
 def normalize(pages: Iterator[StoredPage], source: str) -> Iterator[Row | Reject]:
     """Clients, services, agreements and agreement lines."""
-    clients: set[str] = set()
     services: set[str] = set()
+    agreements: set[str] = set()
     for stored in pages:
         records = read_records(stored, None, source)
         match stored.page.endpoint:
             case "companies":
-                yield from read_rows(records, lambda r: _client(r, source, clients))
+                yield from read_rows(records, lambda r: _client(r, source))
             case "catalog":
                 yield from read_rows(records, lambda r: _service(r, source, services))
             case "agreements":
-                yield from read_rows(records, lambda r: _agreement(r, source, clients))
+                yield from read_rows(records, lambda r: _agreement(r, source, agreements))
             case "additions":
                 context = stored.page.context
-                yield from read_rows(records, lambda r, context=context: _line(r, source, context, services))  # type: ignore[misc]
+                if context["agreement_id"] in agreements:
+                    yield from read_rows(records, lambda r, context=context: _line(r, source, context, services))  # type: ignore[misc]
+                else:
+                    reason = "its agreement could not be used"
+                    yield from (Reject("agreement", context["agreement_id"], reason, record.evidence) for record in records)
 
 
 def _walk(transport: Transport, endpoint: str, path: str) -> Iterator[Answer]:
@@ -97,14 +101,13 @@ def _end(agreement: Record) -> date | None:
     return None if agreement.flag("noEndingDateFlag") else agreement.day("endDate")
 
 
-def _client(r: Record, source: str, seen: set[str]) -> Iterator[Row]:
+def _client(r: Record, source: str) -> Iterator[Row]:
     status = r.optional_text("status.name")
     types = r.values.get("types")
     kinds = {str(kind.get("name", "")).lower() for kind in types if isinstance(kind, Mapping)} if isinstance(types, list) else set()
     prospect = "prospect" in kinds and not kinds & {"client", "customer"}
-    client_id = r.text("id")
     values = {
-        "client_id": client_id,
+        "client_id": r.text("id"),
         "client_name": r.text("name"),
         "client_code": r.optional_text("identifier"),
         "domain": domain_of(r.optional_text("website")),
@@ -115,7 +118,6 @@ def _client(r: Record, source: str, seen: set[str]) -> Iterator[Row]:
         "source": source,
         "evidence": r.evidence,
     }
-    seen.add(client_id)
     yield Row("clients", values)
 
 
@@ -136,15 +138,15 @@ def _service(r: Record, source: str, seen: set[str]) -> Iterator[Row]:
     yield Row("services", values)
 
 
-def _agreement(r: Record, source: str, clients: set[str]) -> Iterator[Row | Reject]:
-    client_id = r.text("company.id")
+def _agreement(r: Record, source: str, seen: set[str]) -> Iterator[Row | Reject]:
+    agreement_id = r.text("id")
     cycle = r.optional_text("billingCycle.name")
     months = None if r.flag("oneTimeFlag") or r.flag("billOneTimeFlag") else _cycle_months(cycle)
     values = {
-        "agreement_id": r.text("id"),
+        "agreement_id": agreement_id,
         "agreement_name": r.text("name"),
         "agreement_type": r.optional_text("type.name"),
-        "client_id": client_id,
+        "client_id": r.text("company.id"),
         "parent_agreement_id": r.optional_text("parentAgreement.id"),
         "start_date": r.day("startDate"),
         "end_date": _end(r),
@@ -156,11 +158,7 @@ def _agreement(r: Record, source: str, clients: set[str]) -> Iterator[Row | Reje
         "source": source,
         "evidence": r.evidence,
     }
-    if client_id not in clients:  # a company the credentials may not list still has its agreement
-        clients.add(client_id)
-        name = r.optional_text("company.name") or f"company {client_id}"
-        seen = {"client_id": client_id, "client_name": name, "client_code": r.optional_text("company.identifier")}
-        yield Row("clients", {**seen, "is_deleted": False, "is_billable": True, "source": source, "evidence": r.evidence})
+    seen.add(agreement_id)
     yield Row("agreements", values)
     if months is None and _letters(cycle) not in _NO_CYCLE:
         yield Reject("billingCycle.name", cycle or "", "is no known cycle: the agreement's lines are out of scope", r.evidence)

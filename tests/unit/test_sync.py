@@ -1,0 +1,168 @@
+"""Sync: a failed source is marked and never counted, the others carry on, and a complete one is not read twice."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime
+
+import httpx
+import pytest
+
+from reconlib.connectors import CONNECTORS
+from reconlib.connectors.contract import Connector, Page, Reject, Row
+from reconlib.errors import ShapeError, VendorError
+from reconlib.period import Period
+from reconlib.settings import Source
+from reconlib.snapshots import latest, latest_any
+from reconlib.sync import sync_source, sync_sources
+
+NOW = datetime(2026, 11, 3, 6, tzinfo=UTC)
+
+
+class Feed:
+    """A connector whose pages and faults a test sets."""
+
+    def __init__(self):
+        self.bodies, self.fault, self.fetches, self.seen = [b"one", b"two"], None, 0, None
+
+    def fetch(self, f):
+        self.fetches, self.seen = self.fetches + 1, f
+        for number, body in enumerate(self.bodies):
+            yield Page("things", f"GET /things?page={number}", body)
+        if self.fault:
+            raise self.fault
+
+    def normalize(self, pages, source):
+        for stored in pages:
+            if stored.page.body == b"reshaped":
+                raise ShapeError("no field 'quantity'", where=f"source {source}, things, record 0")
+            if stored.page.body == b"bad":
+                yield Reject("quantity", "x", "is not a number", stored.evidence(0))
+            else:
+                yield Row("usage_records", {"source": source, "evidence": stored.evidence(0)})
+
+
+@pytest.fixture
+def feed(monkeypatch):
+    made = Feed()
+    monkeypatch.setitem(CONNECTORS, "feed", Connector(made.fetch, made.normalize, "vendor", ("KEY",), "https://api.vendor.example"))
+    return made
+
+
+def sync(root, source=None, **more):
+    settings = {"environ": {"F_KEY": "s3cr3t"}, "now": lambda: NOW, "refresh": False} | more
+    return sync_source(
+        "f",
+        source or Source(connector="feed", credentials="F"),
+        snapshots_root=root / "snapshots",
+        root=root,
+        period=Period(2026, 10),
+        as_of=date(2026, 10, 31),
+        **settings,
+    )
+
+
+def test_a_complete_read(tmp_path, feed):
+    result = sync(tmp_path)
+    assert (result.status, result.pages, result.records, result.rejects, result.exit_code) == ("complete", 2, 2, 0, 0)
+    assert result.as_of_at == NOW
+    assert latest(tmp_path / "snapshots", "2026-10", "f") == result.snapshot
+    assert result.snapshot.records == 2
+    assert feed.seen.credentials["KEY"].get_secret_value() == "s3cr3t"
+
+
+def test_running_twice_reads_once_and_gives_the_same(tmp_path, feed):
+    assert sync(tmp_path) == sync(tmp_path)
+    assert feed.fetches == 1
+
+
+def test_refresh_reads_again_and_keeps_both(tmp_path, feed):
+    first, second = sync(tmp_path), sync(tmp_path, refresh=True)
+    assert feed.fetches == 2
+    assert first.snapshot.id == second.snapshot.id
+    assert first.snapshot.folder != second.snapshot.folder
+
+
+def test_t1_a_failed_refresh_is_not_covered_by_the_older_snapshot(tmp_path, feed):
+    sync(tmp_path)
+    feed.fault = VendorError("answered 500", where="source f, things")
+    result = sync(tmp_path, refresh=True)
+    assert (result.status, result.snapshot, result.as_of_at, result.exit_code) == ("failed", None, None, 4)
+    assert result.error == "source f, things: answered 500"
+    assert latest_any(tmp_path / "snapshots", "2026-10", "f").pages == 2
+
+
+def test_after_a_failure_the_next_run_tries_again(tmp_path, feed):
+    feed.fault = VendorError("answered 500")
+    assert sync(tmp_path).status == "failed"
+    feed.fault = None
+    assert sync(tmp_path).status == "complete"
+
+
+def test_a_shape_that_changed_inside_the_records_fails_the_source(tmp_path, feed):
+    feed.bodies = [b"one", b"reshaped"]
+    result = sync(tmp_path)
+    assert (result.status, result.exit_code) == ("failed", 4)
+    assert "no field 'quantity'" in result.error
+    assert latest(tmp_path / "snapshots", "2026-10", "f") is None
+
+
+def test_rows_that_cannot_be_used_are_counted(tmp_path, feed):
+    feed.bodies = [b"one", b"bad"]
+    result = sync(tmp_path)
+    assert (result.status, result.records, result.rejects) == ("complete", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "exit_code", "words"),
+    [
+        (Source(connector="fed", credentials="F"), {}, 2, "did you mean 'feed'"),
+        (Source(connector="feed", credentials="F"), {"environ": {}}, 3, "F_KEY"),
+        (Source(connector="file"), {}, 2, "no path"),
+        (Source(connector="pax8", credentials="F", base_url="http://127.0.0.1:9/v1"), {}, 2, "token_url"),
+        (
+            Source(connector="huntress", credentials="H", base_url="http://h.example"),
+            {"environ": {"H_KEY": "a", "H_SECRET": "b"}},
+            2,
+            "plain http",
+        ),
+    ],
+)
+def test_wrong_settings_are_the_sources_own_failure(tmp_path, feed, source, more, exit_code, words):
+    result = sync(tmp_path, source, **more)
+    assert (result.status, result.exit_code) == ("failed", exit_code)
+    assert words in result.error
+
+
+def test_one_source_down_the_others_carry_on(tmp_path, feed, monkeypatch):
+    def refuse(_, request):
+        raise httpx.ConnectError("Connection refused", request=request)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", refuse)
+    results = sync_sources(
+        {
+            "down": Source(connector="huntress", credentials="H", base_url="https://down.example"),
+            "up": Source(connector="feed", credentials="F"),
+        },
+        snapshots_root=tmp_path,
+        root=tmp_path,
+        period=Period(2026, 10),
+        as_of=date(2026, 10, 31),
+        environ={"F_KEY": "x", "H_KEY": "k3y", "H_SECRET": "s3cr3t"},
+        now=lambda: NOW,
+    )
+    assert [(r.source, r.status, r.exit_code) for r in results] == [("down", "failed", 4), ("up", "complete", 0)]
+    assert results[0].error.startswith("source down, organizations: cannot reach down.example: Connection refused")
+
+
+def test_no_secret_reaches_the_disk(tmp_path, feed):
+    feed.fault = RuntimeError("leaks s3cr3t")
+    with pytest.raises(RuntimeError):
+        sync(tmp_path)
+    feed.fault = None
+    sync(tmp_path)
+    written = [os.path.join(folder, name) for folder, _, names in os.walk(tmp_path) for name in names]  # noqa: PTH118
+    assert len(written) == 2 * 4
+    for path in written:
+        with open(path, "rb") as file:  # noqa: PTH123
+            assert b"s3cr3t" not in file.read()
