@@ -119,7 +119,7 @@ def _digits(text: str, profile: Profile) -> str:
     whole = whole or ("0" if part else "")
     if not re.fullmatch(grouped, whole, re.ASCII) or not re.fullmatch(r"\d*", part, re.ASCII):
         raise UnreadableCell(_number_hint(bare, profile))
-    return f"{'-' if negative else ''}{re.sub(group, '', whole) if group else whole}.{part or '0'}"
+    return ("-" if negative else "") + (re.sub(group, "", whole) if group else whole) + (f".{part}" if part else "")
 
 
 def _group(thousands: str | None) -> str:

@@ -19,9 +19,9 @@ import yaml
 from reconlib.connectors.contract import Connector, Fetch, Page, Reject, Row, StoredPage
 from reconlib.connectors.file_canonical import BUILD
 from reconlib.connectors.file_rows import Record, read_records
-from reconlib.connectors.profile import Profile
+from reconlib.connectors.profile import Profile, read_profile
 from reconlib.errors import DataError, SettingsError, nearest
-from reconlib.settings import parse, read_yaml
+from reconlib.settings import parse
 
 _ID = {"agreement_lines": "agreement_line_id", "usage_records": "usage_record_id", "purchases": "purchase_id"}
 
@@ -48,7 +48,7 @@ def fetch(f: Fetch) -> Iterator[Page]:
     """
     if not f.path or not f.profile:
         raise SettingsError("a file source needs path and profile", where=f"source {f.source}", hint="see params/files.yaml")
-    profile = read_yaml(f.profile, Profile)
+    profile = read_profile(f.profile)
     text = Path(f.profile).read_text("utf-8")
     meaning = hashlib.sha256(profile.model_dump_json(exclude_defaults=True).encode()).hexdigest()[:12]
     pages = []

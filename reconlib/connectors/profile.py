@@ -8,12 +8,13 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from reconlib.errors import nearest
-from reconlib.settings import Strict, Text
+from reconlib.settings import Strict, Text, read_yaml
 
 Kind = Literal["text", "number", "date", "cycle", "billable", "currency", "period"]
 Table = Literal["agreement_lines", "usage", "purchases"]
@@ -234,3 +235,12 @@ class Profile(Strict):
     def free_words(self) -> frozenset[str]:
         """Status words of a trial."""
         return frozenset(plain(word) for word in self.free)
+
+
+def read_profile(path: str | Path) -> Profile:
+    """One import profile.
+
+    Raises:
+        SettingsError: the file or one of its keys is wrong.
+    """
+    return read_yaml(path, Profile)

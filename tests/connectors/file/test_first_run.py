@@ -1,0 +1,64 @@
+"""An analyst's first five minutes: the book of exports through every step, with the findings its papers promise."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from reconlib.steps import Month, compare_month, open_month, read_stage, sync_month
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def month(tmp_path: Path) -> Month:
+    opened = open_month(str(ROOT / "params/files.yaml"), "2026-10", environ={}, now=lambda: datetime(2026, 11, 3, 6, tzinfo=UTC))
+    return dataclasses.replace(opened, params=opened.params.model_copy(update={"workspace": str(tmp_path / "workspace")}))
+
+
+def promised() -> list[tuple[str, str, Decimal | None]]:
+    """Client, kind and money of every finding in the exports' papers."""
+    text = (ROOT / "params/exports/README.md").read_text("utf-8").split("## What the first run finds")[1]
+    found = []
+    for client, kind, money in re.findall(r"^\| ([^|]+) \| (\w+)[^|]*\| [^|]+ \| ([^|]*)\|$", text, re.MULTILINE):
+        amount = re.search(r"[+−]?\d[\d.]*", money)
+        found.append((client.strip("– "), kind, Decimal(amount[0].replace("−", "-")) if amount else None))
+    return found
+
+
+def test_the_first_run_finds_what_the_papers_promise(month):
+    status = sync_month(month).to_pylist()
+    assert [(row["source"], row["status"], row["rejects"]) for row in status] == [
+        ("licences", "complete", 0),
+        ("psa", "complete", 0),
+        ("rmm", "complete", 0),
+    ]
+    findings = compare_month(month).findings.to_pylist()
+    found = {
+        (f["client_name"] or "", f["kind"]): f["monthly_impact"] if f["monthly_impact"] is not None else f["cost_impact"] for f in findings
+    }
+    several = [f for f in findings if f["kind"] == "unmapped_account"]
+    assert len(several) == 3
+    assert sum(f["variance_qty"] for f in several) == Decimal(17)
+    del found["", "unmapped_account"]
+    words = {(client, kind): money for client, kind, money in promised() if kind != "unmapped_account" and "_" in kind}
+    assert found == words
+    assert len(findings) == len(words) + 3
+    assert sum(f["monthly_impact"] or 0 for f in findings if (f["monthly_impact"] or 0) > 0) == Decimal("185.00")
+    assert sum(f["monthly_impact"] or 0 for f in findings if (f["monthly_impact"] or 0) < 0) == Decimal("-101.00")
+
+
+def test_t11_importing_the_same_exports_again_changes_nothing(month):
+    sync_month(month)
+    first, ids = compare_month(month), [row["snapshot_id"] for row in read_stage(month, "source_status").to_pylist()]
+    sync_month(month, refresh=True)
+    again = compare_month(month)
+    assert [row["snapshot_id"] for row in read_stage(month, "source_status").to_pylist()] == ids
+    assert first.findings == again.findings
+    assert first.record_buckets == again.record_buckets
+    assert first.line_buckets == again.line_buckets
