@@ -1,0 +1,104 @@
+"""What the made-up MSP sells and buys: the PSA catalogue and the vendors' products. Numbers are invented; the Microsoft SKU words are real."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+Measure = Literal["purchased", "used", "bundle", "flat", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One product of the PSA catalogue; price and cost are a unit and month."""
+
+    service_id: int
+    code: str
+    name: str
+    price: Decimal
+    cost: Decimal
+    measure: Measure  # where the billable count comes from
+    sources: tuple[str, ...]  # vendors that know a count: the first one is the billable one
+    vendor_sku: str = ""
+    sku_id: str = ""  # Microsoft licence GUID
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Pax8Product:
+    """One product of the distributor's catalogue."""
+
+    product_id: str
+    service: str  # "" where the MSP has no service for it
+    name: str
+    vendor: str
+    sku: str
+    vendor_sku: str
+    cost: Decimal
+
+
+def _s(
+    service_id: int, code: str, name: str, price: str, cost: str, measure: Measure, sources: str, sku: str = "", guid: str = ""
+) -> Service:
+    return Service(service_id, code, name, Decimal(price), Decimal(cost), measure, tuple(sources.split()), sku, guid)
+
+
+# id, code, name, price, cost, counted by, sources, part number, licence GUID
+SERVICES = (
+    _s(301, "M365-BP", "Microsoft 365 Business Premium", "26.40", "18.70", "purchased", "pax8 m365", "SPB", "cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46"),
+    _s(302, "M365-BS", "Microsoft 365 Business Standard", "15.05", "10.63", "purchased", "pax8 m365", "O365_BUSINESS_PREMIUM", "f245ecc8-75af-4f8e-b61f-27d8114de5f3"),
+    _s(303, "M365-E3", "Microsoft 365 E3", "43.20", "31.82", "purchased", "pax8 m365", "SPE_E3", "05e9a617-0261-4cee-bb44-138d3ef5d965"),
+    _s(304, "EXO-P1", "Exchange Online mailbox", "4.85", "3.40", "purchased", "pax8 m365", "EXCHANGESTANDARD", "4b9405b0-7788-4568-add1-99614e613b69"),
+    _s(305, "PROOFPT-A", "Email security, annual term", "4.25", "2.96", "purchased", "pax8", "PPE-PRO"),
+    _s(306, "PROOFPT-M", "Email security, monthly term", "5.10", "3.55", "purchased", "pax8", "PPE-PRO"),
+    _s(307, "DROPSUITE", "Cloud backup seat", "4.95", "2.47", "purchased", "pax8"),
+    _s(308, "RMM-WS", "Managed workstation", "38.50", "3.15", "used", "ninja"),
+    _s(309, "RMM-SRV", "Managed server", "119.00", "6.30", "used", "ninja"),
+    _s(310, "EDR", "Endpoint detection and response", "7.75", "3.05", "used", "huntress"),
+    _s(311, "ITDR", "Identity threat detection", "4.35", "1.60", "used", "huntress"),
+    _s(312, "SAT", "Security awareness training", "3.25", "1.15", "used", "huntress"),
+    _s(313, "CARE", "Complete Care workstation", "64.90", "9.20", "bundle", "ninja"),
+    _s(314, "VOIP", "Hosted phone seat", "24.95", "13.40", "none", ""),
+    _s(315, "VCIO", "Virtual CIO retainer", "850.00", "250.00", "flat", ""),
+)  # fmt: skip
+SERVICE = {s.code: s for s in SERVICES}
+
+# In the catalogue, never on a recurring line in scope.
+DORMANT = (
+    _s(330, "ONBOARD", "Onboarding project", "1500.00", "600.00", "flat", ""),
+    Service(331, "AV-LEGACY", "Legacy antivirus", Decimal("3.95"), Decimal("1.90"), "none", (), "AVL-1", is_active=False),
+)
+
+PAX8_PRODUCTS = tuple(
+    Pax8Product(product_id, service, name, vendor, sku, vendor_sku, Decimal(cost))
+    for product_id, service, name, vendor, sku, vendor_sku, cost in (
+        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3001", "M365-BP", "Microsoft 365 Business Premium [New Commerce Experience]", "Microsoft", "MST-NCE-103-C100", "CFQ7TTC0LCHC:0002", "18.70"),
+        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3002", "M365-BS", "Microsoft 365 Business Standard [New Commerce Experience]", "Microsoft", "MST-NCE-102-C100", "CFQ7TTC0LDPB:0001", "10.63"),
+        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3003", "M365-E3", "Microsoft 365 E3 [New Commerce Experience]", "Microsoft", "MST-NCE-117-C100", "CFQ7TTC0LFLX:0001", "31.82"),
+        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3004", "EXO-P1", "Exchange Online (Plan 1) [New Commerce Experience]", "Microsoft", "MST-NCE-131-C100", "CFQ7TTC0LH16:0001", "3.40"),
+        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3005", "PROOFPT", "Proofpoint Essentials Professional", "Proofpoint", "PPT-ESS-PRO-C100", "PPE-PRO", "3.55"),
+        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3006", "DROPSUITE", "Dropsuite Backup & Archiving", "Dropsuite", "DRP-BKA-C100", "DRS-BKARC", "2.47"),
+        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3007", "", "Keeper Business", "Keeper Security", "KPR-BUS-C100", "KEEPER-B", "2.85"),
+        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3008", "", "Acrobat Pro for teams", "Adobe", "ADB-ACR-C100", "65324066CA", "21.10"),
+    )
+)  # fmt: skip
+PAX8 = {p.service: p for p in PAX8_PRODUCTS if p.service}
+PAX8["PROOFPT-A"] = PAX8["PROOFPT-M"] = PAX8.pop("PROOFPT")
+KEEPER = PAX8_PRODUCTS[6]  # bought for some clients, no service: unmapped
+
+# Microsoft licences beyond the services: part number and GUID.
+FREE_SKUS = (
+    ("FLOW_FREE", "f30db892-07e9-47e9-837c-80727f46fd3d"),
+    ("POWER_BI_STANDARD", "a403ebcc-fae0-4ca2-8c8c-7a907fd6c235"),
+)
+VISIO = ("VISIOCLIENT", "c5928f49-12ba-48f7-ada3-0d743a3601d5")  # paid, no service: unmapped
+
+
+def term_of(code: str, *, yearly: bool) -> tuple[str, str | None]:
+    """Billing term and commitment a service is bought under at the distributor (T28)."""
+    if code == "PROOFPT-A":
+        return "Annual", "1-Year"
+    if code in ("PROOFPT-M", "DROPSUITE"):
+        return "Monthly", None
+    return ("Annual" if yearly else "Monthly"), "1-Year"

@@ -1,0 +1,177 @@
+"""What is truly wrong in a made-up month, written from the planting alone: no stage of the pipeline is asked, none reads it.
+
+Labels assume that the decisions of ``answers`` were entered and that ``params/rules/default.yaml`` is the rule book.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+from reconlib.sandbox.catalogue import KEEPER, PAX8, SERVICE, VISIO, term_of
+from reconlib.sandbox.planting import DEVICES, HUNTRESS, Slot
+from reconlib.sandbox.timeline import Fact
+from reconlib.sandbox.vendor_records import COST_RISE, HYPERVISOR_CLIENTS
+from reconlib.sandbox.world import World
+
+_COLUMNS = ("relation", "source", "vendor_id", "decision", "target", "finding_id", "new_qty", "effective_date", "until", "cause", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One discrepancy that is there; None where the kind has no such value."""
+
+    period: str
+    kind: str
+    client_id: str | None = None
+    service_id: str | None = None
+    source: str | None = None
+    vendor_account_id: str | None = None
+    vendor_product_id: str | None = None
+    variance_qty: Decimal | None = None
+    monthly_impact: Decimal | None = None
+    cost_impact: Decimal | None = None
+
+
+def labels(world: World) -> list[Label]:
+    """Every finding the month holds, and nothing else."""
+    found = [label for fact in world.facts for label in _of_slot(world, fact)]
+    found += [*_unmapped_accounts(world), *_unmapped_products(world), *_unaccounted(world)]
+    return sorted(found, key=lambda label: tuple(str(value) for value in asdict(label).values()))
+
+
+def write_labels(world: World, path: Path) -> None:
+    """The labels as JSON, decimals as text."""
+    rows = [{k: str(v) if isinstance(v, Decimal) else v for k, v in asdict(label).items()} for label in labels(world)]
+    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def answers(world: World) -> list[dict[str, str]]:
+    """The mapping decisions the MSP's analyst enters, as rows of a decision file."""
+    rows = []
+    for account in world.book.rows:
+        if account.mapping == "answer":
+            rows.append(("account", account.source, account.id, "map", account.code, "same company, checked with the client's contact"))
+        elif account.mapping == "exclude":
+            rows.append(("account", account.source, account.id, "exclude", "", "our own devices and licences, never billed"))
+    billing, commitment = term_of("DROPSUITE", yearly=False)
+    product = f"{PAX8['DROPSUITE'].product_id}|{billing}|{commitment or '-'}"
+    rows.append(("product", "pax8", product, "map", "DROPSUITE", "the backup seat we sell"))
+    return [
+        dict.fromkeys(_COLUMNS, "") | {"relation": r, "source": s, "vendor_id": v, "decision": d, "target": t, "reason": why}
+        for r, s, v, d, t, why in rows
+    ]
+
+
+def _of_slot(world: World, fact: Fact) -> Iterator[Label]:
+    slot = fact.slot
+    client, service = str(slot.client.client_id), str(SERVICE[slot.code].service_id)
+    period = str(world.period)
+
+    def label(kind: str, qty: int | None = None, impact: Decimal | None = None, cost: Decimal | None = None, source: str | None = None) -> Label:
+        return Label(
+            period, kind, client, service, source,
+            variance_qty=None if qty is None else Decimal(qty), monthly_impact=_cents(impact), cost_impact=_cents(cost),
+        )  # fmt: skip
+
+    if SERVICE[slot.code].measure in ("none", "flat"):
+        if SERVICE[slot.code].measure == "none":
+            yield label("no_source")
+        return
+    if slot.pattern == "no_account":
+        yield label("no_count")
+        return
+    variance = fact.expected - fact.billed
+    if variance:
+        price = slot.price / slot.cycle if fact.has_line else SERVICE[slot.code].price
+        yield label(_billing_kind(fact), variance, variance * price)
+    yield from _beside(fact, label)
+
+
+def _billing_kind(fact: Fact) -> str:
+    if not fact.has_line:
+        return "new_revenue"
+    if fact.units == 0:
+        return "orphan_line"
+    return "under_billed" if fact.expected > fact.billed else "over_billed"
+
+
+def _beside(fact: Fact, label: object) -> Iterator[Label]:
+    """What is wrong beside the billed quantity."""
+    assert callable(label)
+    slot, pattern = fact.slot, fact.slot.pattern
+    cost = _vendor_cost(slot)
+    if pattern == "unused":
+        yield label("unused_commitment", fact.purchased - fact.used, cost=cost * (fact.purchased - fact.used))
+    elif pattern == "shadow":
+        yield label("shadow_usage", fact.used - fact.purchased)
+    elif pattern == "cost_up":
+        yield label("cost_change", cost=COST_RISE * fact.purchased)
+    elif pattern == "below_cost":
+        yield label("negative_margin", cost=(cost - slot.price / slot.cycle) * fact.billed)
+    elif pattern == "currency":
+        yield label("currency_or_cycle_mismatch")
+    elif pattern == "undeployed":
+        yield dependent(label, slot)
+    elif pattern in ("stale", "duplicate"):
+        yield label(f"{pattern}_unit", slot.step, source="huntress" if slot.code in HUNTRESS else "ninja")
+
+
+def dependent(label: object, slot: Slot) -> Label:
+    """A bundle whose agents are not all deployed: the finding stands on the component."""
+    assert callable(label)
+    made = label("dependent_mismatch", slot.step)
+    assert isinstance(made, Label)
+    return Label(made.period, made.kind, made.client_id, str(SERVICE["EDR"].service_id), variance_qty=made.variance_qty)
+
+
+def _vendor_cost(slot: Slot) -> Decimal:
+    return SERVICE[slot.code].cost + (COST_RISE if slot.pattern == "cost_up" else 0)
+
+
+def _unmapped_accounts(world: World) -> Iterator[Label]:
+    """Accounts of nobody, or of a client nobody mapped, with something on them."""
+    for account in world.book.rows:
+        if account.mapping != "unmapped":
+            continue
+        number = account.id
+        units = {
+            "pax8": lambda n: sum(s.quantity for s in world.subscriptions if s.company == n),
+            "m365": lambda n: sum(s.consumed for s in world.skus if s.tenant == n),
+            "ninja": lambda n: sum(1 for d in world.devices if str(d.organization) == n),
+            "huntress": lambda n: (
+                sum(1 for a in world.agents if str(a.organization) == n)
+                + sum(c.identities + c.learners for c in world.security if str(c.organization) == n)
+            ),
+        }[account.source](number)
+        if units:
+            yield Label(str(world.period), "unmapped_account", source=account.source, vendor_account_id=number, variance_qty=Decimal(units))
+
+
+def _unmapped_products(world: World) -> Iterator[Label]:
+    period = str(world.period)
+    keeper = sum(s.quantity for s in world.subscriptions if s.product_id == KEEPER.product_id)
+    visio = sum(s.consumed for s in world.skus if s.sku_id == VISIO[1])
+    if keeper:
+        product = f"{KEEPER.product_id}|Monthly|-"
+        yield Label(period, "unmapped_service", source="pax8", vendor_product_id=product, variance_qty=Decimal(keeper))
+    if visio:
+        yield Label(period, "unmapped_service", source="m365", vendor_product_id=VISIO[1], variance_qty=Decimal(visio))
+
+
+def _unaccounted(world: World) -> Iterator[Label]:
+    """Hypervisor hosts: no rule counts them and none says they are free."""
+    devices = {slot.client for slot in world.slots if slot.code in (*DEVICES, "CARE")}
+    for member in sorted(devices, key=lambda m: m.index):
+        organizations = {int(a.id) for a in world.book.all_of("ninja", member)}
+        hosts = sum(1 for d in world.devices if d.organization in organizations and d.node_class == "VMWARE_VM_HOST")
+        if hosts:
+            assert member.index in HYPERVISOR_CLIENTS
+            yield Label(str(world.period), "unaccounted_usage", str(member.client_id), source="ninja", variance_qty=Decimal(hosts))
+
+
+def _cents(amount: Decimal | None) -> Decimal | None:
+    return None if amount is None else amount.quantize(Decimal("0.01"), ROUND_HALF_UP)

@@ -1,0 +1,196 @@
+"""Which client has which service, and what is wrong with it: planted once per seed, the same in every month.
+
+A slot is a client × service with one pattern; ``timeline`` plays the pattern month by month. At most one plant a slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from random import Random
+
+from reconlib.sandbox.cast import Member
+from reconlib.sandbox.catalogue import SERVICE
+
+M365 = ("M365-BP", "M365-BS", "M365-E3", "EXO-P1")
+BOUGHT = (*M365, "PROOFPT-A", "PROOFPT-M", "DROPSUITE")
+DEVICES = ("RMM-WS", "RMM-SRV")
+HUNTRESS = ("EDR", "ITDR", "SAT")
+MEASURED = (*BOUGHT, *DEVICES, *HUNTRESS)
+
+# pattern, services it may sit on, how many, smallest count it needs
+PLANTS: tuple[tuple[str, tuple[str, ...], int, int], ...] = (
+    # discrepancies
+    ("appears", ("SAT", "ITDR", "DROPSUITE", "PROOFPT-M", "EXO-P1"), 4, 3),  # new_revenue, then corrected, then orphan_line, then corrected
+    ("wrong", MEASURED, 3, 6),  # under_billed, then corrected to a wrong quantity
+    ("cycle", MEASURED, 8, 4),  # under_billed, corrected, over_billed, corrected
+    ("short", MEASURED, 4, 6),  # under_billed, month after month
+    ("over", MEASURED, 4, 4),  # over_billed, month after month
+    ("unbilled", ("ITDR", "SAT", "PROOFPT-A", "EXO-P1"), 2, 2),  # new_revenue
+    ("orphan", ("DROPSUITE", "PROOFPT-M", "SAT", "EXO-P1"), 2, 2),  # orphan_line
+    ("unused", M365, 4, 8),  # unused_commitment; the client is billed what was committed: not over-billed
+    ("shadow", M365, 3, 5),  # shadow_usage
+    ("cost_up", BOUGHT, 3, 3),  # cost_change
+    ("below_cost", BOUGHT, 3, 3),  # negative_margin
+    ("stale", ("RMM-WS", "EDR"), 4, 6),  # stale_unit
+    ("duplicate", ("RMM-WS", "EDR", "RMM-SRV"), 3, 3),  # duplicate_unit
+    # decoys: nothing to report
+    ("seasonal", ("RMM-WS", "M365-BP", "M365-BS", "DROPSUITE"), 4, 6),  # dated after the as-of date in one month, billed in the next
+    ("split", MEASURED, 4, 5),  # two lines sum (T17)
+    ("included", ("RMM-WS", "M365-BP", "DROPSUITE", "EDR"), 3, 8),  # included units (T39)
+    ("credit", MEASURED, 3, 3),  # a credit line beside it (T33)
+    ("helper", MEASURED, 3, 3),  # a proration helper line beside it (T18)
+    ("internal", ("DROPSUITE", "PROOFPT-A", "SAT", "M365-BS"), 2, 3),  # cost-only line (T69)
+    ("mixed", MEASURED, 1, 6),  # billable and no-charge lines cover together
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One client × service."""
+
+    client: Member
+    code: str
+    base: int  # units it has when nothing moves
+    pattern: str = "clean"
+    step: int = 0  # size of the plant
+    offset: int = 0  # where in its cycle month 0 stands
+    moves: bool = False  # the count drifts with the months, and billing follows
+    included: int = 0
+    price: Decimal = Decimal(0)  # a unit and cycle, as on the line
+    cycle: int = 1  # months
+    yearly: bool = False  # bought with yearly billing
+
+
+def rng(*parts: object) -> Random:
+    """Random numbers that belong to one thing, whatever is drawn elsewhere."""
+    return Random("/".join(str(part) for part in parts))  # noqa: S311 - made-up data, not a secret
+
+
+def plant_slots(seed: int, members: Iterable[Member]) -> list[Slot]:
+    """Every client × service of the MSP, with what is planted on it."""
+    slots = [slot for member in members for slot in _portfolio(seed, member)]
+    for pattern, services, copies, least in PLANTS:
+        draw = rng(seed, "plant", pattern)
+        order = list(range(len(slots)))
+        draw.shuffle(order)
+        free = [i for i in order if _is_free(slots[i], pattern) and slots[i].code in services and slots[i].base >= least]
+        for copy, i in enumerate(_spread(free, slots, copies)):
+            step = max(1, min(draw.choice((2, 3, 3, 4)), slots[i].base // 2))
+            step = 3 if pattern == "wrong" else step
+            included = 3 if pattern == "included" else 0
+            slots[i] = replace(slots[i], pattern=pattern, step=step, offset=copy, moves=False, included=included)
+            if pattern == "below_cost":
+                slots[i] = replace(slots[i], price=(SERVICE[slots[i].code].cost - Decimal("0.85")) * slots[i].cycle)
+    return slots
+
+
+def _is_free(slot: Slot, pattern: str) -> bool:
+    """Cast members keep their own story; new lines and prices are planted on monthly agreements only."""
+    if slot.pattern != "clean" or slot.client.role in ("cad", "lost_ninja", "lost_m365", "no_huntress", "no_pax8"):
+        return False
+    if slot.client.role.startswith("bundle") and slot.code in (*DEVICES, "EDR"):
+        return False
+    if pattern == "duplicate" and slot.client.role == "two_orgs":
+        return False
+    return slot.cycle == 1 or pattern in ("cycle", "short", "over", "wrong", "split", "credit")
+
+
+def _spread(free: list[int], slots: list[Slot], copies: int) -> list[int]:
+    """So many slots, different services first, then different clients."""
+    chosen: list[int] = []
+    for fresh in (True, False):
+        for i in free:
+            used = {slots[j].code for j in chosen}
+            if len(chosen) < copies and i not in chosen and (slots[i].code not in used or not fresh):
+                chosen.append(i)
+    return chosen
+
+
+def _portfolio(seed: int, member: Member) -> list[Slot]:
+    draw = rng(seed, "portfolio", member.index)
+    role = member.role
+    workstations, servers = draw.randint(7, 34), draw.randint(1, 5)
+    users = workstations + draw.randint(1, 8)
+    parts: list[tuple[str, int]] = []
+    if draw.random() < 0.94 or role:
+        parts.append(("RMM-WS", workstations))
+        parts += [("RMM-SRV", servers)] if draw.random() < 0.75 else []
+    has_servers = parts[-1:] and parts[-1][0] == "RMM-SRV"
+    if draw.random() < 0.85 or role.startswith("bundle"):
+        parts.append(("EDR", workstations + (servers if has_servers else 0)))
+        parts += [("ITDR", users)] if draw.random() < 0.6 else []
+        parts += [("SAT", users)] if draw.random() < 0.55 else []
+    parts.append((draw.choice(("M365-BP",) * 5 + ("M365-BS",) * 3 + ("M365-E3",) * 2), users))
+    parts += [("EXO-P1", draw.randint(3, 9))] if draw.random() < 0.45 else []
+    parts += [("PROOFPT-A", users)] if draw.random() < 0.35 else []
+    parts += [("PROOFPT-M", draw.randint(3, 10))] if draw.random() < 0.35 else []
+    parts += [("DROPSUITE", users)] if draw.random() < 0.5 else []
+    parts += [("VCIO", 1)] if draw.random() < 0.25 else []
+    return [_slot(seed, member, code, base, pattern, step) for code, base, pattern, step in _story(role, dict(parts), servers)]
+
+
+def _story(role: str, parts: dict[str, int], servers: int) -> list[tuple[str, int, str, int]]:
+    """The role's own plants; everything else starts clean."""
+    own: dict[str, tuple[str, int]] = {}
+    if role == "exempt":
+        own["RMM-WS"] = ("exempt", 2)
+    elif role == "twin":
+        parts["DROPSUITE"] = 8
+        own["DROPSUITE"] = ("floor", 10)
+    elif role == "voip":
+        parts["VOIP"] = 6 + servers
+    elif role == "cad":
+        parts = {"RMM-WS": parts["RMM-WS"], "M365-BP": parts["RMM-WS"] + 2, "DROPSUITE": parts["RMM-WS"] + 2}
+        own["M365-BP"] = ("currency", 0)
+    elif role == "no_huntress":
+        parts = {code: base for code, base in parts.items() if code not in HUNTRESS} | {"SAT": 11}
+        own["SAT"] = ("no_account", 0)
+    elif role == "no_pax8":
+        parts = {code: base for code, base in parts.items() if code not in BOUGHT} | {"DROPSUITE": 14}
+        own["DROPSUITE"] = ("no_account", 0)
+    elif role == "lost_ninja":
+        parts["RMM-SRV"] = servers
+        own = {"RMM-WS": ("no_account", 0), "RMM-SRV": ("no_account", 0)}
+    elif role.startswith("bundle"):
+        parts["CARE"] = parts.pop("RMM-WS")
+        parts.pop("EDR", None)
+        parts["RMM-SRV"] = servers
+        if role == "bundle_gap":
+            parts.pop("RMM-SRV")
+            own["CARE"] = ("undeployed", 2)
+        else:
+            parts["EDR"] = servers
+        if role == "bundle_mixed":
+            parts["RMM-WS"] = 3
+            own["RMM-WS"] = ("anchor", 0)
+        if role == "bundle_short":
+            own["CARE"] = ("short", 2)
+    return [(code, base, *own.get(code, ("clean", 0))) for code, base in parts.items()]
+
+
+def _slot(seed: int, member: Member, code: str, base: int, pattern: str, step: int) -> Slot:
+    draw = rng(seed, "slot", member.index, code)
+    shared = rng(seed, "wave", member.index).randint(0, 11)  # workstations and their agents move together
+    cycle = {"quarterly": 3, "annual": 12}.get(member.role, 1)
+    service = SERVICE[code]
+    price = service.price + Decimal(draw.choice((-25, 0, 0, 0, 15, 40))) / 100
+    # A year or quarter is not sold at a round multiple: the monthly figure then has to be rounded (T112).
+    line_price = price * cycle + (Decimal("0.01") * draw.choice((1, 2, 4)) if cycle > 1 else 0)
+    return Slot(
+        client=member,
+        code=code,
+        base=base,
+        pattern=pattern,
+        step=step,
+        offset=shared if code in ("RMM-WS", "EDR", "CARE") else draw.randint(0, 11),
+        moves=pattern == "clean" and service.measure not in ("flat", "none") and _may_move(member, code),
+        price=line_price,
+        cycle=cycle,
+        yearly=code in M365 and draw.random() < 0.2,
+    )
+
+
+def _may_move(member: Member, code: str) -> bool:
+    return member.role not in ("cad", "no_huntress", "no_pax8") and not (member.role.startswith("bundle") and code in ("RMM-WS", "EDR"))
