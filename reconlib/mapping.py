@@ -71,7 +71,7 @@ def suggest_accounts(clients: pa.Table, accounts: pa.Table, decisions: Decisions
     """
     live = [row for row in clients.to_pylist() if not row["is_deleted"]]
     by_id = {row["client_id"]: row["client_name"] for row in clients.to_pylist()}
-    ids = _unique({**{r["client_code"]: r["client_id"] for r in live if r["client_code"]}}, [r["client_code"] for r in live])
+    ids = _unique({r["client_code"]: r["client_id"] for r in live if r["client_code"]}, [r["client_code"] for r in live])
     ids |= {row["client_id"]: row["client_id"] for row in live}
     names = _unique({r["client_name"]: r["client_id"] for r in live}, [r["client_name"] for r in live])
     candidates = [Candidate(r["client_id"], r["client_name"], r["domain"]) for r in live]
@@ -80,18 +80,21 @@ def suggest_accounts(clients: pa.Table, accounts: pa.Table, decisions: Decisions
     out = []
     for row in rows:
         decided = decisions.get(("account", row["source"], row["vendor_account_id"]))
+        rejected = decided.rejected if decided else frozenset()
+        carried = ids.get(row["external_id"])
+        named = names.get(row["account_name"]) if twice[row["source"], row["account_name"]] == 1 else None
         link: Row
         if decided and decided.state == "excluded":
             link = {"state": "excluded", "decided_by": "decision", "reason": "excluded by decision"}
         elif decided and decided.state == "mapped" and decided.targets[0] in by_id:
             link = _mapped(decided.targets[0], "decision", "decided by a person")
-        elif row["external_id"] in ids:
-            link = _mapped(ids[row["external_id"]], "id", f"the vendor carries PSA id {row['external_id']}")
-        elif row["account_name"] in names and twice[row["source"], row["account_name"]] == 1:
-            link = _mapped(names[row["account_name"]], "exact_name", "name equal character for character")
+        elif carried and carried not in rejected:
+            link = _mapped(carried, "id", f"the vendor carries PSA id {row['external_id']}")
+        elif named and named not in rejected:
+            link = _mapped(named, "exact_name", "name equal character for character")
         else:
             item = Candidate(row["vendor_account_id"], row["account_name"], row["domain"])
-            link = _suggested(item, candidates, decided.rejected if decided else frozenset())
+            link = _suggested(item, candidates, rejected)
         link = _named(link, "client", by_id)
         units, cost, currency = stakes.get((row["source"], row["vendor_account_id"]), NOTHING)
         keep = {key: row[key] for key in ("source", "vendor_account_id", "account_name", "domain", "evidence")}
@@ -116,6 +119,7 @@ def suggest_products(
     out = []
     for row in products.to_pylist():
         decided = decisions.get(("product", row["source"], row["vendor_product_id"]))
+        rejected = decided.rejected if decided else frozenset()
         ruled = rule_services(row, rules, catalogue, connectors[row["source"]])
         links: list[Row]
         if decided and decided.state == "excluded":
@@ -124,13 +128,13 @@ def suggest_products(
             links = [_mapped(target, "decision", "decided by a person") for target in sorted(decided.targets)]
         elif ruled:
             links = [_mapped(service_id, "rule", "named by the service's count rule") for service_id in ruled]
-        elif row["sku"] in skus:
+        elif skus.get(row["sku"], "") not in {"", *rejected}:
             links = [_mapped(skus[row["sku"]], "id", f"the catalogue carries part number {row['sku']}")]
-        elif row["product_name"] in names:
+        elif names.get(row["product_name"], "") not in {"", *rejected}:
             links = [_mapped(names[row["product_name"]], "exact_name", "name equal character for character")]
         else:
             item = Candidate(row["vendor_product_id"], row["product_name"])
-            links = [_suggested(item, candidates, decided.rejected if decided else frozenset())]
+            links = [_suggested(item, candidates, rejected)]
         units, cost, currency = stakes.get((row["source"], row["vendor_product_id"]), NOTHING)
         keep = {key: row[key] for key in ("source", "vendor_product_id", "product_name", "sku", "evidence")}
         for link in links:
