@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -55,22 +56,23 @@ def comparison_cards(findings: pa.Table, cells: pa.Table, sources: pa.Table) -> 
     ]
 
 
-def rank_findings(findings: pa.Table) -> pa.Table:
+def rank_findings(findings: pa.Table, effective_date: date) -> pa.Table:
     """Findings by absolute money, with the direction and the next step in words.
 
-    Grain: one finding. Order: client money, then own cost, then units; unknown money last.
+    Grain: one finding. Order: client money, then own cost, then units; unknown money last. ``effective_date``: when a change would bill.
     """
 
     def weight(row: Row) -> tuple[Decimal, Decimal, Decimal, str]:
         return (-abs(row["monthly_impact"] or ZERO), -abs(row["cost_impact"] or ZERO), -abs(row["variance_qty"] or ZERO), row["finding_id"])
 
-    rows = [{"rank": 0, **row, "difference": describe_difference(row)} for row in sorted(findings.to_pylist(), key=weight)]
-    for rank, row in enumerate(rows, 1):
-        row["rank"] = rank
-    schema = pa.schema(
-        [pa.field("rank", pa.int64()), *(f.with_nullable(True) for f in findings.schema), pa.field("difference", pa.string())]
-    )
-    return pa.Table.from_pylist(rows, schema=schema)
+    rows = []
+    for rank, row in enumerate(sorted(findings.to_pylist(), key=weight), 1):
+        about = row["client_name"] or f"{row['source']}: nobody yet"
+        step = describe_step(row, effective_date)
+        rows.append({"rank": rank, "about": about, **row, "difference": describe_difference(row), "what_to_do": step})
+    texts = [pa.field(name, pa.string()) for name in ("about", "difference", "what_to_do")]
+    fields = [pa.field("rank", pa.int64()), *(f.with_nullable(True) for f in findings.schema), *texts]
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
 
 _DIFFERENCE = {
@@ -99,6 +101,32 @@ def describe_difference(row: Mapping[str, Any]) -> str:
     qty = row["variance_qty"]
     words = _DIFFERENCE.get(row["kind"]) or str(row["kind"]).replace("_", " ")
     return words.format(qty=format_qty(abs(qty)) if qty is not None else "some")
+
+
+_STEP = {
+    "under_billed": "bill {expected} from {day}",
+    "over_billed": "bill {expected} from {day}",
+    "new_revenue": "add a line of {expected} from {day}, or say why not",
+    "orphan_line": "end the line from {day}, or say why not",
+    "no_count": "mend or map the source; bill as before until then",
+    "no_source": "connect a source, or rule that there is none",
+    "unmapped_account": "map or exclude it (page 20)",
+    "unmapped_service": "map or exclude it (page 20)",
+    "unaccounted_usage": "add it to a count rule, or ignore it there with a reason",
+    "duplicate_unit": "remove the second entry at the vendor",
+    "stale_unit": "remove the units at the vendor, or bring them back online",
+    "unused_commitment": "reduce when the commitment allows",
+    "shadow_usage": "buy the missing seats, or take them back",
+    "cost_change": "reprice the line, or dispute the cost",
+    "negative_margin": "reprice the line",
+    "currency_or_cycle_mismatch": "agree on one currency",
+    "dependent_mismatch": "deploy what the bundle promises",
+}
+
+
+def describe_step(row: Mapping[str, Any], effective_date: date) -> str:
+    """What would settle a finding, as a proposal to a person."""
+    return _STEP.get(row["kind"], "look into it").format(expected=format_qty(row["expected_qty"]), day=effective_date)
 
 
 def sum_by(findings: pa.Table, column: str) -> pa.Table:

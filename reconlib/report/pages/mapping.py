@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 
 import pyarrow as pa
 
-from reconlib.report.pages.tables import ZERO, Card, Columns, Row, add_known, build_table, each_once, sum_money
-
-
-def count_states(mapping: pa.Table) -> pa.Table:
-    """How many accounts or products of each source are mapped, suggested, unmapped and excluded, and what hangs on them.
-
-    Grain: source × state × currency of the cost. A product that counts for several services counts once.
-    """
-    sums: dict[tuple[str, str, str], list[Any]] = defaultdict(lambda: [0, ZERO, None])
-    for row in each_once(mapping):
-        entry = sums[row["source"], row["state"], row["currency"] or ""]
-        entry[0] += 1
-        entry[1] += row["units_qty"]
-        entry[2] = add_known(entry[2], row["monthly_cost"])
-    rows = [
-        {"source": k[0], "state": k[1], "items": v[0], "units_qty": v[1], "monthly_cost": v[2], "currency": k[2] or None}
-        for k, v in sorted(sums.items())
-    ]
-    columns: Columns = {"source": "text", "state": "text", "items": "int", "units_qty": "qty", "monthly_cost": "amount", "currency": "text"}
-    return build_table(rows, columns)
+from reconlib.ledger import Event
+from reconlib.period import Period
+from reconlib.report.pages.tables import ZERO, Card, Columns, Row, build_table, each_once, sum_money
 
 
 def count_state(mapping: pa.Table, *states: str) -> int:
@@ -92,3 +74,17 @@ def list_shared_clients(accounts: pa.Table) -> pa.Table:
     ]
     columns: Columns = {"source": "text", "client_name": "text", "accounts": "int", "account_names": "text", "units_qty": "qty"}
     return build_table(rows, columns)
+
+
+def list_decisions(events: Iterable[Event], kind: str, period: Period) -> pa.Table:
+    """What people decided in this billing month, latest last: who, when, about what, and why.
+
+    Grain: one event of ``kind``; a later decision on the same thing stands above an earlier one.
+    """
+    rows = [
+        {"at": event.at, "who": event.who, "decision": event.values.get("decision"), "subject": event.subject}
+        | {"target": event.values.get("target_id"), "reason": event.why}
+        for event in events
+        if event.kind == kind and event.period == str(period)
+    ]
+    return build_table(rows, {"at": "text", "who": "text", "decision": "text", "subject": "text", "target": "text", "reason": "text"})

@@ -37,11 +37,6 @@ def each_once(mapping: pa.Table) -> list[Row]:
     return list(index_rows(mapping, "source", key).values())
 
 
-def add_known(total: Decimal | None, amount: Decimal | None) -> Decimal | None:
-    """Sum in which an unknown amount stays unknown until a known one is added."""
-    return total if amount is None else (total or ZERO) + amount
-
-
 def sum_money(rows: Iterable[Row], column: str) -> str:
     """Absolute money of one direction in words, each currency apart; what is not known is not in it."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
