@@ -66,12 +66,15 @@ def _read_files(pattern: str, source: str) -> list[tuple[str, bytes]]:
     if not paths:
         folder = Path(pattern).parent
         there = [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
-        hint = nearest(Path(pattern).name, there) if there else f"put the export into {folder}"
-        raise DataError(f"no file matches {pattern}", where=f"source {source}", hint=hint)
+        asked = "/".join(Path(pattern).parts[-2:])  # the whole path would tell a report's reader about this machine
+        hint = nearest(Path(pattern).name, there) if there else f"put the export into the folder {folder.name}"
+        raise DataError(f"no file matches {asked}", where=f"source {source}", hint=hint)
     try:
         bodies = [Path(path).read_bytes() for path in paths]
     except OSError as error:
-        raise DataError(f"cannot read {error.filename}", where=f"source {source}", hint=error.strerror or "check its rights") from error
+        raise DataError(
+            f"cannot read {Path(str(error.filename)).name}", where=f"source {source}", hint=error.strerror or "check its rights"
+        ) from error
     together = os.path.commonpath([Path(path).parent for path in paths])
     names = [Path(os.path.relpath(path, together)).as_posix() for path in paths]
     first: dict[bytes, str] = {}
