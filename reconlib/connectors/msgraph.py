@@ -58,7 +58,8 @@ def _open(f: Fetch, tenant: str) -> Transport:
     token_url = f.token_url.replace("{tenant}", quote(tenant, safe=""))
     client_id, secret = f.credentials["CLIENT_ID"], f.credentials["CLIENT_SECRET"]
     auth = ClientCredentials(token_url, client_id, secret, source=f.source, extra={"scope": SCOPE}, now=f.now)
-    hints = dict.fromkeys((400, 401, 403), f"tenant {tenant}: check the app's consent there and the right Organization.Read.All")
+    who = "the partner's tenant" if tenant == f.credentials["TENANT"].get_secret_value() else f"tenant {tenant}"
+    hints = dict.fromkeys((400, 401, 403), f"check the app's secret, its consent in {who} and its right Organization.Read.All")
     return Transport(f.base_url, source=f.source, auth=auth, hints=hints, sleep=f.sleep, now=f.now)
 
 

@@ -49,10 +49,11 @@ def _walk(transport: Transport, endpoint: str, source: str) -> Iterator[Answer]:
     while True:
         answer = transport.get(endpoint, endpoint, {"page": page, "size": PAGE_SIZE, "sort": _SORT[endpoint]})
         yield answer
-        received += len(items(answer.content, "content", source=source, endpoint=endpoint))
+        found = items(answer.content, "content", source=source, endpoint=endpoint)
+        received += len(found)
         pages, total = _size(answer, "totalPages", source, endpoint), _size(answer, "totalElements", source, endpoint)
         page += 1
-        if page >= pages:
+        if page >= pages or not found or received > total:
             break
     if received != total:
         raise VendorError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable, Generator, Mapping
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from functools import cache
 from ipaddress import ip_address
 from typing import Any, Literal, NoReturn, Self
 
@@ -25,7 +27,7 @@ from reconlib.connectors.fields import read_json
 from reconlib.connectors.pace import Bucket
 from reconlib.errors import AuthenticationError, ReconError, SettingsError, ShapeError, VendorError
 
-MAX_TRIES = 5
+MAX_TRIES = 4
 BACK_OFF_S = 1.0  # doubles with each try
 TOKEN_MARGIN_S = 60  # a token is renewed this long before it ends
 _RETRIED = {429, 500, 502, 503, 504}
@@ -75,11 +77,13 @@ class Transport:
         self._bucket = Bucket(rate_per_s, burst, self._sleep, clock) if rate_per_s else None
         self._asked: set[str] = set()
         logging.getLogger("httpx").addFilter(_without_query)
+        direct = _is_loopback(self._base.host)  # a proxy of the environment must not see loopback traffic
         self._client = httpx.Client(
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
             headers={"User-Agent": "reconlib", **(headers or {})},
             follow_redirects=False,
-            trust_env=not _is_loopback(self._base.host),  # a proxy of the environment must not see loopback traffic
+            trust_env=not direct,
+            verify=_certificates(not direct),
             transport=http_transport,
         )
 
@@ -289,6 +293,12 @@ def is_loopback(address: str) -> bool:
     return _is_loopback(_url(address).host)
 
 
+@cache
+def _certificates(trust_env: bool) -> ssl.SSLContext:  # noqa: FBT001
+    """Trusted authorities, loaded once: a transport may be opened for each of many tenants."""
+    return httpx.create_ssl_context(trust_env=trust_env)
+
+
 def _url(text: str) -> httpx.URL:
     """The address, or an empty one where it is none."""
     try:
@@ -326,9 +336,11 @@ def _retry_after(response: httpx.Response, now: Callable[[], datetime]) -> float
 
 
 def _without_query(record: logging.LogRecord) -> bool:
-    """Log filter: addresses lose user, query and fragment."""
+    """Log filter: addresses lose user, query and fragment, those of tokens their path too."""
     if isinstance(record.args, tuple):
-        record.args = tuple(
-            str(arg.copy_with(query=None, fragment=None, userinfo=b"")) if isinstance(arg, httpx.URL) else arg for arg in record.args
-        )
+        record.args = tuple(_shown(arg) if isinstance(arg, httpx.URL) else arg for arg in record.args)
     return True
+
+
+def _shown(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii')}{'/…/token' if url.path.endswith('/token') else url.path}"

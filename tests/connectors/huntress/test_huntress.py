@@ -10,7 +10,7 @@ import pytest
 from reconlib.connectors import CONNECTORS
 from reconlib.errors import AuthenticationError, ShapeError, VendorError
 
-HUNTRESS = CONNECTORS["huntress"]
+HUNTRESS, BASE = CONNECTORS["huntress"], "https://api.vendor.example"
 
 
 def organization(number, **more):
@@ -51,7 +51,7 @@ def huntress(vendor):
 @pytest.mark.parametrize("size", [1, 2, 500])
 def test_every_agent_for_any_page_size_and_the_token_is_sent(huntress, read, size):
     huntress.answers["/v1/agents"] = tokened("agents", [agent(n) for n in range(1, 6)], size)
-    tables, _ = read(HUNTRESS, huntress.fetch(HUNTRESS))
+    tables, _ = read(HUNTRESS, huntress.fetch(HUNTRESS, BASE))
     agents = [r["usage_record_id"] for r in tables["usage_records"] if r["vendor_product_id"] == "edr"]
     assert agents == ["1", "2", "3", "4", "5"]
     assert [q.get("page_token") for q in huntress.sent("/v1/agents")] == [None, *(str(n) for n in range(size, 5, size))]
@@ -59,7 +59,7 @@ def test_every_agent_for_any_page_size_and_the_token_is_sent(huntress, read, siz
 
 
 def test_t1_zero_is_a_count_and_all_three_products_are_there(huntress, read):
-    tables, rejects = read(HUNTRESS, huntress.fetch(HUNTRESS))
+    tables, rejects = read(HUNTRESS, huntress.fetch(HUNTRESS, BASE))
     counts = {r["usage_record_id"]: r["quantity_qty"] for r in tables["usage_records"] if r["vendor_product_id"] != "edr"}
     assert counts == {"1:itdr": 9, "1:sat": 0, "2:itdr": 9, "2:sat": 0}
     assert [p["vendor_product_id"] for p in tables["vendor_products"]] == ["edr", "itdr", "sat"]
@@ -68,7 +68,7 @@ def test_t1_zero_is_a_count_and_all_three_products_are_there(huntress, read):
 
 def test_values_of_an_agent_in_both_of_the_vendors_date_styles(huntress, read):
     huntress.answers["/v1/agents"] = tokened("agents", [agent(7), agent(8, serial_number="Default string", last_callback_at=None)])
-    tables, _ = read(HUNTRESS, huntress.fetch(HUNTRESS))
+    tables, _ = read(HUNTRESS, huntress.fetch(HUNTRESS, BASE))
     first, second = (r for r in tables["usage_records"] if r["vendor_product_id"] == "edr")
     assert (first["created_date"], first["last_seen_date"], first["unit_key"]) == (date(2024, 3, 1), date(2026, 10, 31), "SN7")
     assert (second["unit_key"], second["last_seen_date"]) == (None, None)
@@ -76,7 +76,7 @@ def test_values_of_an_agent_in_both_of_the_vendors_date_styles(huntress, read):
 
 def test_more_than_the_limit_a_minute_waits(huntress):
     huntress.answers["/v1/agents"] = tokened("agents", [agent(n) for n in range(1, 11)], 1)
-    huntress.fetch(HUNTRESS)
+    huntress.fetch(HUNTRESS, BASE)
     assert huntress.slept
     assert all(0 < seconds <= 1 / 0.9 for seconds in huntress.slept)
 
@@ -84,7 +84,7 @@ def test_more_than_the_limit_a_minute_waits(huntress):
 def test_a_token_that_leads_back_is_a_circle(huntress):
     huntress.answers["/v1/agents"] = {"agents": [agent(1)], "pagination": {"next_page_token": "same"}}
     with pytest.raises(VendorError, match="circle"):
-        huntress.fetch(HUNTRESS)
+        huntress.fetch(HUNTRESS, BASE)
 
 
 @pytest.mark.parametrize("field", ["billable_identity_count", "sat_learner_count"])
@@ -93,12 +93,12 @@ def test_a_renamed_count_stops_the_source(huntress, read, field):
     renamed[f"{field}s"] = renamed.pop(field)
     huntress.answers["/v1/organizations"] = tokened("organizations", [renamed])
     with pytest.raises(ShapeError, match=rf"source v, organizations, record 0 .*'{field}'.*\n.*did you mean '{field}s'"):
-        read(HUNTRESS, huntress.fetch(HUNTRESS))
+        read(HUNTRESS, huntress.fetch(HUNTRESS, BASE))
 
 
 def test_a_null_count_leaves_the_whole_organisation_out_never_at_zero(huntress, read):
     huntress.answers["/v1/organizations"] = tokened("organizations", [organization(1, sat_learner_count=None), organization(2)])
-    tables, rejects = read(HUNTRESS, huntress.fetch(HUNTRESS))
+    tables, rejects = read(HUNTRESS, huntress.fetch(HUNTRESS, BASE))
     assert [a["vendor_account_id"] for a in tables["vendor_accounts"]] == ["2"]
     assert [r.column_name for r in rejects] == ["sat_learner_count"]
 
@@ -107,10 +107,10 @@ def test_a_null_count_leaves_the_whole_organisation_out_never_at_zero(huntress, 
 def test_a_changed_envelope_is_found_while_fetching(huntress, body):
     huntress.answers["/v1/agents"] = lambda _: httpx.Response(200, json=body)
     with pytest.raises(ShapeError, match="source v, agents"):
-        huntress.fetch(HUNTRESS)
+        huntress.fetch(HUNTRESS, BASE)
 
 
 def test_refused_key(huntress):
     huntress.answers["/v1/organizations"] = httpx.Response(401)
     with pytest.raises(AuthenticationError, match="source v, organizations"):
-        huntress.fetch(HUNTRESS)
+        huntress.fetch(HUNTRESS, BASE)
