@@ -23,7 +23,8 @@ _ENDPOINTS = ("organizations", "agents")
 def fetch(f: Fetch) -> Iterator[Page]:
     """Pages of organisations and agents."""
     auth = basic_auth(f.credentials["KEY"].get_secret_value(), f.credentials["SECRET"])
-    with Transport(f.base_url, source=f.source, auth=auth, rate_per_s=RATE_PER_S, burst=BURST, sleep=f.sleep, now=f.now) as transport:
+    base_url = f.base_url.rstrip("/").removesuffix("/v1")  # the address is written with the version and without
+    with Transport(base_url, source=f.source, auth=auth, rate_per_s=RATE_PER_S, burst=BURST, sleep=f.sleep, now=f.now) as transport:
         for endpoint in _ENDPOINTS:
             for answer in _walk(transport, endpoint, f.source):
                 yield Page(endpoint, answer.request, answer.body)

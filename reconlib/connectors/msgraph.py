@@ -60,7 +60,8 @@ def _open(f: Fetch, tenant: str) -> Transport:
     auth = ClientCredentials(token_url, client_id, secret, source=f.source, extra={"scope": SCOPE}, now=f.now)
     who = "the partner's tenant" if tenant == f.credentials["TENANT"].get_secret_value() else f"tenant {tenant}"
     hints = dict.fromkeys((400, 401, 403), f"check the app's secret, its consent in {who} and its right Organization.Read.All")
-    return Transport(f.base_url, source=f.source, auth=auth, hints=hints, sleep=f.sleep, now=f.now)
+    base_url = f.base_url.rstrip("/").removesuffix("/v1.0")  # the address is written with the version and without
+    return Transport(base_url, source=f.source, auth=auth, hints=hints, sleep=f.sleep, now=f.now)
 
 
 def _walk(transport: Transport, endpoint: str, source: str) -> Iterator[Answer]:

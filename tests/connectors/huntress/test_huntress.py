@@ -110,6 +110,11 @@ def test_a_changed_envelope_is_found_while_fetching(huntress, body):
         huntress.fetch(HUNTRESS, BASE)
 
 
+@pytest.mark.parametrize("address", [BASE, f"{BASE}/v1", f"{BASE}/v1/"])
+def test_the_address_may_name_the_version(huntress, address):
+    assert len(huntress.fetch(HUNTRESS, address)) == 2
+
+
 def test_refused_key(huntress):
     huntress.answers["/v1/organizations"] = httpx.Response(401)
     with pytest.raises(AuthenticationError, match="source v, organizations"):

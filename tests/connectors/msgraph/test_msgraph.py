@@ -69,6 +69,11 @@ def test_token_request_is_a_form_with_the_scope(graph):
     assert asked["grant_type"] == ["client_credentials"]
 
 
+@pytest.mark.parametrize("address", [BASE, f"{BASE}/v1.0", f"{BASE}/v1.0/"])
+def test_the_address_may_name_the_version(graph, address):
+    assert len(graph.fetch(GRAPH, address, TOKEN)) == 3
+
+
 def test_values_of_a_count(graph, read):
     tables, _ = read(GRAPH, graph.fetch(GRAPH, BASE, TOKEN))
     row = tables["usage_records"][0]
