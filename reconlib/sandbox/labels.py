@@ -52,17 +52,18 @@ def write_labels(world: World, path: Path) -> None:
 def answers(world: World) -> list[dict[str, str]]:
     """The mapping decisions the MSP's analyst enters, as rows of a decision file."""
     rows = []
+    review_by = f"{world.period.year + 1}-12-31"  # the same in every month of a year: entered once
     for account in world.book.rows:
         if account.mapping == "answer":
-            rows.append(("account", account.source, account.id, "map", account.code, "same company, checked with the client's contact"))
+            rows.append(("account", account.source, account.id, "map", account.code, "", "same company, checked with the client's contact"))
         elif account.mapping == "exclude":
-            rows.append(("account", account.source, account.id, "exclude", "", "our own devices and licences, never billed"))
+            rows.append(("account", account.source, account.id, "exclude", "", review_by, "our own devices and licences, never billed"))
     billing, commitment = term_of("DROPSUITE", yearly=False)
     product = f"{PAX8['DROPSUITE'].product_id}|{billing}|{commitment or '-'}"
-    rows.append(("product", "pax8", product, "map", "DROPSUITE", "the backup seat we sell"))
+    rows.append(("product", "pax8", product, "map", "DROPSUITE", "", "the backup seat we sell"))
     return [
-        dict.fromkeys(_COLUMNS, "") | {"relation": r, "source": s, "vendor_id": v, "decision": d, "target": t, "reason": why}
-        for r, s, v, d, t, why in rows
+        dict.fromkeys(_COLUMNS, "") | {"relation": r, "source": s, "vendor_id": v, "decision": d, "target": t, "until": until, "reason": why}
+        for r, s, v, d, t, until, why in rows
     ]
 
 

@@ -20,7 +20,7 @@ from reconlib.sandbox.world import World
 HOST = "127.0.0.1"
 DEFAULT_PORT = 47_000  # plus seed % 1000, so that a demo has the same addresses every time
 PREFIXES = {"psa": "/connectwise", "pax8": "/pax8", "m365": "/graph", "ninja": "/ninja", "huntress": "/huntress"}
-_BASES = {"psa": fake_connectwise.PREFIX, "pax8": "/v1", "m365": "", "ninja": "", "huntress": ""}  # the others name the version in each path
+_BASES = {"psa": fake_connectwise.PREFIX, "pax8": "/v1", "m365": "", "ninja": "", "huntress": "/v1"}  # where it is empty, each path names the version
 _TOKENS = {"psa": "", "pax8": "/oauth/token", "m365": "/{tenant}/oauth2/v2.0/token", "ninja": "/ws/oauth/token", "huntress": ""}
 _ANSWERS: dict[str, Callable[[Site, Request], Reply]] = {
     "psa": fake_connectwise.answer,
