@@ -115,12 +115,12 @@ def check_cost(cells: Iterable[Row]) -> Iterator[Row]:
         if vendor is not None and line is not None and vendor != line:
             impact = money_a_month(row["purchased_qty"] or Decimal(0), vendor - line, 1, row["currency"])
             text = f"{row['service_name']} costs {_price(vendor)} a unit, the agreement line says {_price(line)}."
-            yield {**_cell(row), "kind": "cost_change", "variance_qty": row["purchased_qty"], "cost_impact": impact, "explanation": text}
+            yield {**_cell(row), "kind": "cost_change", "cost_impact": impact, "explanation": text}
         cost, price = row["unit_cost"], row["unit_price"]
         if cost is not None and price is not None and row["is_billable"] and price < cost * row["cycle_months"]:
             impact = money_a_month(row["billed_qty"], cost * row["cycle_months"] - price, row["cycle_months"], row["currency"])
             text = f"{row['service_name']} is sold at {_price(price / row['cycle_months'])} and costs {_price(cost)} a unit and month."
-            yield {**_cell(row), "kind": "negative_margin", "variance_qty": row["billed_qty"], "cost_impact": impact, "explanation": text}
+            yield {**_cell(row), "kind": "negative_margin", "cost_impact": impact, "explanation": text}
 
 
 def check_purchases(cells: Iterable[Row]) -> Iterator[Row]:
@@ -200,7 +200,6 @@ def check_accounts(accounts: pa.Table, currency: str) -> Iterator[Row]:
                 "source": row["source"],
                 "vendor_account_id": row["vendor_account_id"],
                 "variance_qty": row["units_qty"],
-                "cost_impact": row["monthly_cost"],
                 "currency": row["currency"] or currency,
                 "explanation": f"Account {row['account_name']} in {row['source']} has {units(row['units_qty'])} and no client.",
                 "evidence": row["evidence"],
@@ -216,7 +215,6 @@ def check_products(products: pa.Table, currency: str) -> Iterator[Row]:
                 "source": row["source"],
                 "vendor_product_id": row["vendor_product_id"],
                 "variance_qty": row["units_qty"],
-                "cost_impact": row["monthly_cost"],
                 "currency": row["currency"] or currency,
                 "explanation": f"Product {row['product_name']} in {row['source']} has {units(row['units_qty'])} and no service.",
                 "evidence": row["evidence"],
