@@ -52,7 +52,7 @@ CREATE TABLE measured AS
 SELECT client_id, service_id,
        CASE WHEN bool_and(is_known) FILTER (WHERE measure = 'used') THEN sum(quantity_qty) FILTER (WHERE measure = 'used') END AS used_qty,
        CASE WHEN bool_and(is_known) FILTER (WHERE measure = 'purchased') THEN sum(quantity_qty) FILTER (WHERE measure = 'purchased') END AS purchased_qty,
-       sum(later_qty) AS later_qty,
+       sum(later_qty) FILTER (WHERE measure = 'used') AS used_later_qty, sum(later_qty) FILTER (WHERE measure = 'purchased') AS purchased_later_qty,
        max(unit_cost) FILTER (WHERE measure = 'purchased') AS vendor_cost,
        min(unit_cost) FILTER (WHERE measure = 'purchased') <> max(unit_cost) FILTER (WHERE measure = 'purchased') AS has_several_costs,
        max(currency) FILTER (WHERE measure = 'purchased') AS vendor_currency,
@@ -68,6 +68,8 @@ SELECT coalesce(b.client_id, m.client_id) AS client_id, coalesce(b.service_id, m
        r.basis, r.is_counted, r.expect, o.rule AS override_rule, r.rule,
        CASE r.expect WHEN 'used' THEN m.used_qty WHEN 'purchased' THEN m.purchased_qty
             ELSE CASE WHEN m.used_qty IS NOT NULL AND m.purchased_qty IS NOT NULL THEN greatest(m.used_qty, m.purchased_qty) END END AS raw_qty,
+       CASE r.expect WHEN 'used' THEN m.used_later_qty WHEN 'purchased' THEN m.purchased_later_qty
+            ELSE greatest(coalesce(m.used_later_qty, 0), coalesce(m.purchased_later_qty, 0)) END AS later_qty,
        coalesce(b.included_qty, 0) + coalesce(o.included_qty, r.included_qty, 0) AS all_included_qty,
        coalesce(o.exclude_qty, 0) AS exclude_qty, coalesce(o.minimum, r.minimum) AS minimum, r.maximum
 FROM billed AS b

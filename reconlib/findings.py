@@ -113,7 +113,8 @@ def check_cost(cells: Iterable[Row]) -> Iterator[Row]:
             yield {**_cell(row), "kind": "currency_or_cycle_mismatch", "explanation": text}
             continue
         if vendor is not None and line is not None and vendor != line:
-            impact = money_a_month(row["purchased_qty"] or Decimal(0), vendor - line, 1, row["currency"])
+            bought = row["purchased_qty"]  # null where another of its sources failed: then the money is not known either (T1)
+            impact = None if bought is None else money_a_month(bought, vendor - line, 1, row["currency"])
             text = f"{row['service_name']} costs {_price(vendor)} a unit, the agreement line says {_price(line)}."
             yield {**_cell(row), "kind": "cost_change", "cost_impact": impact, "explanation": text}
         cost, price = row["unit_cost"], row["unit_price"]
@@ -131,8 +132,8 @@ def check_purchases(cells: Iterable[Row]) -> Iterator[Row]:
             continue
         gap = abs(bought - used)
         if bought > used:
-            cost = row["vendor_cost"]
-            impact = None if cost is None else money_a_month(gap, cost, 1, row["vendor_currency"] or row["currency"])
+            cost = row["vendor_cost"] if row["vendor_currency"] in (None, row["currency"]) else None  # never in another currency's name
+            impact = None if cost is None else money_a_month(gap, cost, 1, row["currency"])
             text = f"{format_qty(bought)} {row['service_name']} bought, {format_qty(used)} in use: {format_qty(gap)} paid for and idle."
             yield {**_cell(row), "kind": "unused_commitment", "variance_qty": gap, "cost_impact": impact, "explanation": text}
         else:

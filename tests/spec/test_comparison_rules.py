@@ -171,6 +171,51 @@ def test_t113_a_purchase_in_another_currency_is_not_compared_in_money() -> None:
     assert [(r["kind"], r["monthly_impact"], r["cost_impact"]) for r in month.findings] == [("currency_or_cycle_mismatch", None, None)]
 
 
+BOUGHT_AND_USED = {
+    "services": {
+        "M365": {
+            "used": [{"source": "tenant", "products": ["M365"]}],
+            "purchased": [{"source": "vendor", "products": ["M365"]}],
+            "expect": "purchased",
+        }
+    }
+}
+
+
+def test_t113_idle_seats_bought_in_another_currency_have_no_amount() -> None:
+    month = run_month(
+        "client  service  qty\nAcme  M365  5",
+        usage="client  service  qty  source\nAcme  M365  4  tenant",
+        purchases="client  service  qty  cost  currency\nAcme  M365  5  9.00  CAD",
+        rules=BOUGHT_AND_USED,
+    )
+    assert sorted((r["kind"], r["currency"], r["cost_impact"]) for r in month.findings) == [
+        ("currency_or_cycle_mismatch", "USD", None),
+        ("unused_commitment", "USD", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bought_later", "status", "words"),
+    [("2026-11-02", "timing", "M365 agrees on the as-of date; 2 more came after it."), ("2026-10-02", "under_billed", "Billing 2 fewer")],
+)
+def test_t3_only_units_of_the_expected_measure_are_timing(bought_later: str, status: str, words: str) -> None:
+    month = run_month(
+        "client  service  qty\nAcme  M365  5\nBlue  M365  5",
+        usage="""
+        client  service  qty  source  since
+        Acme    M365     5    tenant  -
+        Acme    M365     2    tenant  2026-11-02
+        Blue    M365     6    tenant  2026-11-02
+        """,
+        purchases=f"client  service  qty  since\nAcme  M365  5  -\nAcme  M365  2  {bought_later}\nBlue  M365  5  -",
+        rules=BOUGHT_AND_USED,
+    )
+    cell = month.cell("Acme", "M365")
+    assert (cell["status"], cell["explanation"][: len(words)]) == (status, words)
+    assert month.cell("Blue", "M365")["status"] == "matched"  # later seats in use say nothing about what is bought
+
+
 def test_t131_under_and_over_billing_stand_apart() -> None:
     month = run_month("client  service  qty\nAcme  EDR  8\nBlue  EDR  12", usage="client  service  qty\nAcme  EDR  10\nBlue  EDR  10")
     assert sorted((r["kind"], r["monthly_impact"]) for r in month.findings) == [
@@ -196,3 +241,12 @@ def test_cost_change_and_negative_margin() -> None:
         ("Blue", "negative_margin", Decimal("17.00")),
         ("Acme", "cost_change", Decimal("7.00")),
     ]
+
+
+def test_t1_a_cost_change_without_a_known_count_has_no_amount() -> None:
+    month = run_month(
+        "client  service  qty  cost\nAcme  M365  5  7.00",
+        purchases="client  service  qty  cost\nAcme  M365  6  9.00",
+        failed=("rmm",),
+    )
+    assert sorted((r["kind"], r["cost_impact"]) for r in month.findings) == [("cost_change", None), ("no_count", None)]
