@@ -24,6 +24,7 @@ KINDS = (
     "unmapped_account",
     "unmapped_service",
     "unaccounted_usage",
+    "unusable_rows",
     "duplicate_unit",
     "stale_unit",
     "unused_commitment",
@@ -52,6 +53,7 @@ def find_differences(
     currency: str,
     names: Mapping[str, Mapping[str, str]],
     previous: pa.Table | None,
+    rejects: pa.Table | None = None,
 ) -> pa.Table:
     """Every finding of a month, ranked by absolute monthly impact, unknown money last.
 
@@ -68,6 +70,7 @@ def find_differences(
         *check_unaccounted(buckets, names, currency),
         *check_accounts(accounts, currency),
         *check_products(products, currency),
+        *(check_rejects(rejects, currency) if rejects is not None else ()),
     ]
     import pyarrow as pa
 
@@ -220,6 +223,23 @@ def check_products(products: pa.Table, currency: str) -> Iterator[Row]:
                 "explanation": f"Product {row['product_name']} in {row['source']} has {units(row['units_qty'])} and no service.",
                 "evidence": row["evidence"],
             }
+
+
+def check_rejects(rejects: pa.Table, currency: str) -> Iterator[Row]:
+    """Rows of a source that could not be used: every count and line they belong to may be too low, so a person looks at them."""
+    found: dict[str, list[Row]] = {}
+    for row in rejects.to_pylist():
+        found.setdefault(row["source"], []).append(row)
+    for source, rows in found.items():
+        first = f"{rows[0]['column_name']} {rows[0]['value']!r}: {rows[0]['reason']}"
+        yield {
+            "kind": "unusable_rows",
+            "source": source,
+            "variance_qty": Decimal(len(rows)),
+            "currency": currency,
+            "explanation": f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} of {source} could not be used; the first: {first}.",
+            "evidence": " ".join(row["evidence"] for row in rows),
+        }
 
 
 def finding_id(book: str, row: Mapping[str, Any]) -> str:

@@ -65,7 +65,11 @@ def check_gates(
     failed = [f"{row['source']} {row['status']}" for row in status.to_pylist() if row["status"] != "complete"]
     undecided = [row for row in rows if row["status"] == "open"]
     above = [row for row in undecided if row["monthly_impact"] is not None and abs(row["monthly_impact"]) > materiality]
-    unknown = [row for row in undecided if row["kind"] == "no_count" or (row["kind"] in CHANGE_KINDS and row["monthly_impact"] is None)]
+    unknown = [
+        row
+        for row in undecided
+        if row["kind"] in ("no_count", "unusable_rows") or (row["kind"] in CHANGE_KINDS and row["monthly_impact"] is None)
+    ]
     return (
         _gate("sources", failed, "every source is complete", "sources not complete", "10 Sync"),
         _gate("mapping", _unmapped(accounts, rows), "all usage is mapped or excluded", "unmapped with usage", "20 Mapping review"),
@@ -79,8 +83,8 @@ def check_gates(
         _gate(
             "unknown money",
             [_named(row) for row in unknown],
-            "every line without a count or a price is decided",
-            "lines without a count or a price undecided",
+            "every line without a count or a price, and every unusable row, is decided",
+            "without a count, a price or a usable row undecided",
             "30 Comparison",
         ),
         _gate(

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -274,6 +274,14 @@ def _page_name(index: int) -> str:
 
 def _address(source: str, snapshot_id: str, index: int) -> str:
     return f"{source}/{snapshot_id}/p{index + 1:05d}"
+
+
+def content_id(pages: Iterable[Page]) -> str:
+    """Id a snapshot of these pages would have: the same bytes give the same id."""
+    content = hashlib.sha256()
+    for page in pages:
+        _add_content(content, page)
+    return content.hexdigest()[:12]
 
 
 def _add_content(content: Any, page: Page) -> None:

@@ -120,7 +120,7 @@ def open_month(
     params = read_params(path)
     clock = now or _utc_now
     month = billing_period(params, period, clock().date())
-    as_of = month.end
+    as_of = min(month.end, max(month.start, clock().date()))  # a month that still runs is read as of today
     if params.as_of:
         try:
             as_of = date.fromisoformat(params.as_of)
@@ -245,6 +245,7 @@ def compare_month(month: Month) -> Compared:
             "services": {row["service_id"]: row["service_name"] for row in tables["services"].to_pylist()},
         },
         previous=read_stage(month.previous, "findings") if has_stage(month.previous, "findings") else None,
+        rejects=read_stage(month, "rejects"),
     )
     findings = apply_finding_decisions(findings, month_events(month), period=month.period, as_of=month.as_of)
     made = Compared(cells, lines, buckets, counts, findings)

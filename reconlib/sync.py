@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from glob import glob
 from pathlib import Path
 from typing import Literal
 
@@ -15,10 +16,12 @@ from reconlib import __version__
 from reconlib.connectors import CONNECTORS
 from reconlib.connectors.contract import Connector, Fetch, Reject, StoredPage
 from reconlib.connectors.transport import is_loopback
-from reconlib.errors import ReconError, SettingsError, nearest
+from reconlib.errors import ReconError, SettingsError, VendorError, nearest
 from reconlib.period import Period
 from reconlib.settings import Source, read_credentials
-from reconlib.snapshots import Snapshot, latest_any, read_pages, writing
+from reconlib.snapshots import Snapshot, content_id, latest_any, read_pages, writing
+
+LATE_DAYS = 45  # after this a count read now says nothing about the month
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +103,12 @@ def sync_source(
     try:
         connector = _connector(name, source)
         last = latest_any(snapshots_root, str(period), name)
-        if last and last.status == "complete" and last.connector == source.connector and not refresh:
-            snapshot = last
-            records, rejects = _count(connector, read_pages(last), name)
+        kept = last if last and last.status == "complete" and last.connector == source.connector and not refresh else None
+        if kept and _still_stands(kept, source, connector, root=root, fetch=(name, period, as_of)):
+            snapshot = kept
+            records, rejects = _count(connector, read_pages(kept), name)
         else:
+            _refuse_late(name, connector, period, now())
             fetch = _fetch(name, source, connector, root=root, period=period, as_of=as_of, environ=environ, now=now, sleep=sleep)
             with writing(
                 snapshots_root, period=str(period), source=name, connector=source.connector, version=__version__, now=now
@@ -118,6 +123,30 @@ def sync_source(
         return SourceResult(name, source.connector, "failed", None, None, 0, 0, 0, str(error), error.exit_code)
     assert snapshot is not None
     return SourceResult(name, source.connector, "complete", snapshot, snapshot.started_at, snapshot.pages, records, rejects, None, 0)
+
+
+def _still_stands(kept: Snapshot, source: Source, connector: Connector, *, root: Path, fetch: tuple[str, Period, date]) -> bool:
+    """Whether a snapshot may be used again: a vendor's always, a file's while its export and profile are unchanged or gone."""
+    name, period, as_of = fetch
+    pattern = str(root / (source.path or "")).replace("{period}", str(period))
+    if connector.role != "file" or not glob(pattern, recursive=True):  # noqa: PTH207 - Path.glob takes no absolute pattern
+        return True
+    profile = str(root / source.profile) if source.profile else None
+    asked = Fetch(name, "", "", {}, period, as_of, path=pattern, profile=profile)
+    return content_id(connector.fetch(asked)) == kept.id
+
+
+def _refuse_late(name: str, connector: Connector, period: Period, at: datetime) -> None:
+    """A vendor says what is there now; long after the month that is another month's count (T2)."""
+    late = (at.date() - period.end).days
+    if connector.role == "vendor" and late > LATE_DAYS:
+        raise VendorError(
+            f"{period} ended {late} days ago and was never read: the vendor would answer for today",
+            where=f"source {name}",
+            hint="give that month's export through the file connector, or run a recent month",
+        )
+    if late < -LATE_DAYS:
+        raise SettingsError(f"{period} has not begun", where="period", hint="run a month that has begun")
 
 
 def _connector(name: str, source: Source) -> Connector:

@@ -170,9 +170,9 @@ def test_t127_a_signature_stands_on_what_was_looked_at(ledger, hashes, says):
         (
             {"finding": {"kind": "no_count", "monthly_impact": None}},
             "unknown money",
-            "1 lines without a count or a price undecided: no_count Acme / EDR",
+            "1 without a count, a price or a usable row undecided: no_count Acme / EDR",
         ),
-        ({"finding": {"kind": "new_revenue", "monthly_impact": None}}, "unknown money", "1 lines without"),
+        ({"finding": {"kind": "new_revenue", "monthly_impact": None}}, "unknown money", "1 without a count"),
         ({"override": date(2026, 10, 30)}, "exclusions", "rule for 12 / EDR until 2026-10-30"),
     ],
 )

@@ -166,3 +166,14 @@ def test_no_secret_reaches_the_disk(tmp_path, feed):
     for path in written:
         with open(path, "rb") as file:  # noqa: PTH123
             assert b"s3cr3t" not in file.read()
+
+
+def test_t2_a_vendor_is_not_read_for_a_month_long_over(tmp_path, feed):
+    result = sync(tmp_path, now=lambda: datetime(2027, 3, 1, tzinfo=UTC))
+    assert (result.status, feed.fetches) == ("failed", 0)
+    assert result.error.startswith("source f: 2026-10 ended 121 days ago and was never read")
+
+
+def test_t2_an_old_month_that_was_read_in_time_runs_again(tmp_path, feed):
+    first = sync(tmp_path)
+    assert sync(tmp_path, now=lambda: datetime(2027, 3, 1, tzinfo=UTC)).snapshot == first.snapshot

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
+import shutil
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def month(tmp_path: Path) -> Month:
-    opened = open_month(str(ROOT / "params/files.yaml"), "2026-10", environ={}, now=lambda: datetime(2026, 11, 3, 6, tzinfo=UTC))
-    return dataclasses.replace(opened, params=opened.params.model_copy(update={"workspace": str(tmp_path / "workspace")}))
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    return open_month(tmp_path / "params/files.yaml", "2026-10", environ={}, now=lambda: datetime(2026, 11, 3, 6, tzinfo=UTC))
 
 
 def promised() -> list[tuple[str, str, Decimal | None]]:
@@ -62,3 +62,29 @@ def test_t11_importing_the_same_exports_again_changes_nothing(month):
     assert first.findings == again.findings
     assert first.record_buckets == again.record_buckets
     assert first.line_buckets == again.line_buckets
+
+
+def test_an_edited_export_is_read_again_and_a_removed_one_stays_as_it_was(month):
+    sync_month(month)
+    ids = {row["source"]: row["snapshot_id"] for row in read_stage(month, "source_status").to_pylist()}
+    devices = month.root / "params/exports/rmm-devices-2026-10.csv"
+    devices.write_text(devices.read_text("utf-8").replace("AD-XRAY", "AD-XRAY2"), "utf-8")
+    (month.root / "params/exports/distributor-licences-2026-10.csv").unlink()
+    sync_month(month)
+    after = {row["source"]: (row["status"], row["snapshot_id"]) for row in read_stage(month, "source_status").to_pylist()}
+    assert after["licences"] == ("complete", ids["licences"])
+    assert after["psa"] == ("complete", ids["psa"])
+    assert after["rmm"][0] == "complete"
+    assert after["rmm"][1] != ids["rmm"]
+
+
+def test_a_row_that_cannot_be_used_is_a_finding_until_somebody_decides(month):
+    devices = month.root / "params/exports/rmm-devices-2026-10.csv"
+    head, first, *rest = devices.read_text("utf-8").splitlines()
+    spoiled = first.replace("2026", "20x6", 1) if "2026" in first else first.replace("/", "?", 1)
+    assert spoiled != first
+    devices.write_text("\n".join([head, spoiled, *rest]) + "\n", "utf-8")
+    sync_month(month)
+    (finding,) = [row for row in compare_month(month).findings.to_pylist() if row["kind"] == "unusable_rows"]
+    assert (finding["source"], finding["variance_qty"]) == ("rmm", 1)
+    assert finding["explanation"].startswith("1 row of rmm could not be used; the first: ")
