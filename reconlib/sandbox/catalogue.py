@@ -1,4 +1,7 @@
-"""What the made-up MSP sells and buys: the PSA catalogue and the vendors' products. Numbers are invented; the Microsoft SKU words are real."""
+"""What the made-up MSP sells and buys: the PSA catalogue and the vendors' products.
+
+Prices and costs are invented; Microsoft's part numbers and licence GUIDs are the real words.
+"""
 
 from __future__ import annotations
 
@@ -38,18 +41,25 @@ class Pax8Product:
     cost: Decimal
 
 
-def _s(
-    service_id: int, code: str, name: str, price: str, cost: str, measure: Measure, sources: str, sku: str = "", guid: str = ""
-) -> Service:
-    return Service(service_id, code, name, Decimal(price), Decimal(cost), measure, tuple(sources.split()), sku, guid)
+# Microsoft's licence GUIDs by part number, as every tenant shows them.
+SKU_IDS = {
+    "SPB": "cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46",
+    "O365_BUSINESS_PREMIUM": "f245ecc8-75af-4f8e-b61f-27d8114de5f3",
+    "SPE_E3": "05e9a617-0261-4cee-bb44-138d3ef5d965",
+    "EXCHANGESTANDARD": "4b9405b0-7788-4568-add1-99614e613b69",
+}
 
 
-# id, code, name, price, cost, counted by, sources, part number, licence GUID
+def _s(service_id: int, code: str, name: str, price: str, cost: str, measure: Measure, sources: str, sku: str = "") -> Service:
+    return Service(service_id, code, name, Decimal(price), Decimal(cost), measure, tuple(sources.split()), sku, SKU_IDS.get(sku, ""))
+
+
+# id, code, name, price, cost, counted by, sources, part number
 SERVICES = (
-    _s(301, "M365-BP", "Microsoft 365 Business Premium", "26.40", "18.70", "purchased", "pax8 m365", "SPB", "cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46"),
-    _s(302, "M365-BS", "Microsoft 365 Business Standard", "15.05", "10.63", "purchased", "pax8 m365", "O365_BUSINESS_PREMIUM", "f245ecc8-75af-4f8e-b61f-27d8114de5f3"),
-    _s(303, "M365-E3", "Microsoft 365 E3", "43.20", "31.82", "purchased", "pax8 m365", "SPE_E3", "05e9a617-0261-4cee-bb44-138d3ef5d965"),
-    _s(304, "EXO-P1", "Exchange Online mailbox", "4.85", "3.40", "purchased", "pax8 m365", "EXCHANGESTANDARD", "4b9405b0-7788-4568-add1-99614e613b69"),
+    _s(301, "M365-BP", "Microsoft 365 Business Premium", "26.40", "18.70", "purchased", "pax8 m365", "SPB"),
+    _s(302, "M365-BS", "Microsoft 365 Business Standard", "15.05", "10.63", "purchased", "pax8 m365", "O365_BUSINESS_PREMIUM"),
+    _s(303, "M365-E3", "Microsoft 365 E3", "43.20", "31.82", "purchased", "pax8 m365", "SPE_E3"),
+    _s(304, "EXO-P1", "Exchange Online mailbox", "4.85", "3.40", "purchased", "pax8 m365", "EXCHANGESTANDARD"),
     _s(305, "PROOFPT-A", "Email security, annual term", "4.25", "2.96", "purchased", "pax8", "PPE-PRO"),
     _s(306, "PROOFPT-M", "Email security, monthly term", "5.10", "3.55", "purchased", "pax8", "PPE-PRO"),
     _s(307, "DROPSUITE", "Cloud backup seat", "4.95", "2.47", "purchased", "pax8"),
@@ -70,19 +80,20 @@ DORMANT = (
     Service(331, "AV-LEGACY", "Legacy antivirus", Decimal("3.95"), Decimal("1.90"), "none", (), "AVL-1", is_active=False),
 )
 
+_NCE = " [New Commerce Experience]"
 PAX8_PRODUCTS = tuple(
-    Pax8Product(product_id, service, name, vendor, sku, vendor_sku, Decimal(cost))
-    for product_id, service, name, vendor, sku, vendor_sku, cost in (
-        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3001", "M365-BP", "Microsoft 365 Business Premium [New Commerce Experience]", "Microsoft", "MST-NCE-103-C100", "CFQ7TTC0LCHC:0002", "18.70"),
-        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3002", "M365-BS", "Microsoft 365 Business Standard [New Commerce Experience]", "Microsoft", "MST-NCE-102-C100", "CFQ7TTC0LDPB:0001", "10.63"),
-        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3003", "M365-E3", "Microsoft 365 E3 [New Commerce Experience]", "Microsoft", "MST-NCE-117-C100", "CFQ7TTC0LFLX:0001", "31.82"),
-        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3004", "EXO-P1", "Exchange Online (Plan 1) [New Commerce Experience]", "Microsoft", "MST-NCE-131-C100", "CFQ7TTC0LH16:0001", "3.40"),
-        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3005", "PROOFPT", "Proofpoint Essentials Professional", "Proofpoint", "PPT-ESS-PRO-C100", "PPE-PRO", "3.55"),
-        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3006", "DROPSUITE", "Dropsuite Backup & Archiving", "Dropsuite", "DRP-BKA-C100", "DRS-BKARC", "2.47"),
-        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3007", "", "Keeper Business", "Keeper Security", "KPR-BUS-C100", "KEEPER-B", "2.85"),
-        ("7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c3008", "", "Acrobat Pro for teams", "Adobe", "ADB-ACR-C100", "65324066CA", "21.10"),
+    Pax8Product(f"7c0f1d9e-4f7a-4a55-9f5e-0d6b8e1c300{number}", service, name, vendor, sku, vendor_sku, Decimal(cost))
+    for number, service, name, vendor, sku, vendor_sku, cost in (
+        (1, "M365-BP", f"Microsoft 365 Business Premium{_NCE}", "Microsoft", "MST-NCE-103-C100", "CFQ7TTC0LCHC:0002", "18.70"),
+        (2, "M365-BS", f"Microsoft 365 Business Standard{_NCE}", "Microsoft", "MST-NCE-102-C100", "CFQ7TTC0LDPB:0001", "10.63"),
+        (3, "M365-E3", f"Microsoft 365 E3{_NCE}", "Microsoft", "MST-NCE-117-C100", "CFQ7TTC0LFLX:0001", "31.82"),
+        (4, "EXO-P1", f"Exchange Online (Plan 1){_NCE}", "Microsoft", "MST-NCE-131-C100", "CFQ7TTC0LH16:0001", "3.40"),
+        (5, "PROOFPT", "Proofpoint Essentials Professional", "Proofpoint", "PPT-ESS-PRO-C100", "PPE-PRO", "3.55"),
+        (6, "DROPSUITE", "Dropsuite Backup & Archiving", "Dropsuite", "DRP-BKA-C100", "DRS-BKARC", "2.47"),
+        (7, "", "Keeper Business", "Keeper Security", "KPR-BUS-C100", "KEEPER-B", "2.85"),
+        (8, "", "Acrobat Pro for teams", "Adobe", "ADB-ACR-C100", "65324066CA", "21.10"),
     )
-)  # fmt: skip
+)
 PAX8 = {p.service: p for p in PAX8_PRODUCTS if p.service}
 PAX8["PROOFPT-A"] = PAX8["PROOFPT-M"] = PAX8.pop("PROOFPT")
 KEEPER = PAX8_PRODUCTS[6]  # bought for some clients, no service: unmapped

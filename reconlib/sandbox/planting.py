@@ -23,10 +23,10 @@ MEASURED = (*BOUGHT, *DEVICES, *HUNTRESS)
 PLANTS: tuple[tuple[str, tuple[str, ...], int, int], ...] = (
     # discrepancies
     ("appears", ("SAT", "ITDR", "DROPSUITE", "PROOFPT-M", "EXO-P1"), 4, 3),  # new_revenue, then corrected, then orphan_line, then corrected
-    ("wrong", MEASURED, 3, 6),  # under_billed, then corrected to a wrong quantity
-    ("cycle", MEASURED, 8, 4),  # under_billed, corrected, over_billed, corrected
-    ("short", MEASURED, 4, 6),  # under_billed, month after month
-    ("over", MEASURED, 4, 4),  # over_billed, month after month
+    ("wrong", MEASURED, 4, 6),  # under_billed, then corrected to a wrong quantity, then to the right one
+    ("cycle", MEASURED, 12, 4),  # under_billed, corrected, over_billed, corrected
+    ("short", MEASURED, 3, 6),  # under_billed, month after month
+    ("over", MEASURED, 3, 4),  # over_billed, month after month
     ("unbilled", ("ITDR", "SAT", "PROOFPT-A", "EXO-P1"), 2, 2),  # new_revenue
     ("orphan", ("DROPSUITE", "PROOFPT-M", "SAT", "EXO-P1"), 2, 2),  # orphan_line
     ("unused", M365, 4, 8),  # unused_commitment; the client is billed what was committed: not over-billed
@@ -133,8 +133,15 @@ def _portfolio(seed: int, member: Member) -> list[Slot]:
 
 def _story(role: str, parts: dict[str, int], servers: int) -> list[tuple[str, int, str, int]]:
     """The role's own plants; everything else starts clean."""
+    if role.startswith("bundle"):
+        return _bundle(role, parts, servers)
     own: dict[str, tuple[str, int]] = {}
-    if role == "exempt":
+    lost = {"no_huntress": (HUNTRESS, {"SAT": 11}), "no_pax8": (BOUGHT, {"DROPSUITE": 14}), "lost_ninja": ((), {"RMM-SRV": servers})}
+    if role in lost:
+        gone, kept = lost[role]
+        parts = {code: base for code, base in parts.items() if code not in gone} | kept
+        own = dict.fromkeys([*kept, *(["RMM-WS"] if role == "lost_ninja" else [])], ("no_account", 0))
+    elif role == "exempt":
         own["RMM-WS"] = ("exempt", 2)
     elif role == "twin":
         parts["DROPSUITE"] = 8
@@ -144,30 +151,20 @@ def _story(role: str, parts: dict[str, int], servers: int) -> list[tuple[str, in
     elif role == "cad":
         parts = {"RMM-WS": parts["RMM-WS"], "M365-BP": parts["RMM-WS"] + 2, "DROPSUITE": parts["RMM-WS"] + 2}
         own["M365-BP"] = ("currency", 0)
-    elif role == "no_huntress":
-        parts = {code: base for code, base in parts.items() if code not in HUNTRESS} | {"SAT": 11}
-        own["SAT"] = ("no_account", 0)
-    elif role == "no_pax8":
-        parts = {code: base for code, base in parts.items() if code not in BOUGHT} | {"DROPSUITE": 14}
-        own["DROPSUITE"] = ("no_account", 0)
-    elif role == "lost_ninja":
-        parts["RMM-SRV"] = servers
-        own = {"RMM-WS": ("no_account", 0), "RMM-SRV": ("no_account", 0)}
-    elif role.startswith("bundle"):
-        parts["CARE"] = parts.pop("RMM-WS")
-        parts.pop("EDR", None)
-        parts["RMM-SRV"] = servers
-        if role == "bundle_gap":
-            parts.pop("RMM-SRV")
-            own["CARE"] = ("undeployed", 2)
-        else:
-            parts["EDR"] = servers
-        if role == "bundle_mixed":
-            parts["RMM-WS"] = 3
-            own["RMM-WS"] = ("anchor", 0)
-        if role == "bundle_short":
-            own["CARE"] = ("short", 2)
     return [(code, base, *own.get(code, ("clean", 0))) for code, base in parts.items()]
+
+
+def _bundle(role: str, parts: dict[str, int], servers: int) -> list[tuple[str, int, str, int]]:
+    """Workstations are sold as bundles; endpoint protection on servers stands beside them (T65 to T67)."""
+    story: dict[str, tuple[int, str, int]] = {code: (base, "clean", 0) for code, base in parts.items() if code not in ("RMM-WS", "EDR")}
+    story["CARE"] = (parts["RMM-WS"], {"bundle_gap": "undeployed", "bundle_short": "short"}.get(role, "clean"), 2)
+    if role == "bundle_gap":
+        story.pop("RMM-SRV", None)
+    else:
+        story |= {"RMM-SRV": (servers, "clean", 0), "EDR": (servers, "clean", 0)}
+    if role == "bundle_mixed":
+        story["RMM-WS"] = (3, "anchor", 0)
+    return [(code, *rest) for code, rest in story.items()]
 
 
 def _slot(seed: int, member: Member, code: str, base: int, pattern: str, step: int) -> Slot:

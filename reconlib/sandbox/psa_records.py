@@ -47,29 +47,28 @@ def agreements(members: list[Member], month: int) -> list[Agreement]:
         main = agreement_id(member)
         found.append(Agreement(main, member.client_id, "Managed Services", "Managed Services", start, cycle, currency=currency))
         if member.role == "child":
-            found.append(
-                Agreement(main + 1, member.client_id, "Cloud Services", "Cloud", start, cycle, parent_id=main, currency=currency)
-            )
+            found.append(Agreement(main + 1, member.client_id, "Cloud Services", "Cloud", start, cycle, parent_id=main, currency=currency))
     found += _decoy_agreements({m.index: m for m in members}, month)
     return found
 
 
 def _decoy_agreements(members: dict[int, Member], month: int) -> Iterator[Agreement]:
     quarter = first_of(month - month % 3)
+    number, kind = month // 3 % 4, "Managed Services"
     if 1 in members:
-        day = quarter + timedelta(days=9)
-        yield Agreement(20015 + month // 3 % 4, members[1].client_id, "Legacy support", "Managed Services", date(2022, 1, 1), cancelled=day, status="Cancelled")  # fmt: skip
+        old = Agreement(20_015 + number, members[1].client_id, "Legacy support", kind, date(2022, 1, 1), status="Cancelled")
+        yield replace(old, cancelled=quarter + timedelta(days=9))
     if 3 in members:
-        end = quarter - timedelta(days=1)
-        yield Agreement(20035 + month // 3 % 4, members[3].client_id, "Trial support", "Managed Services", date(2023, 6, 1), end=end, status="Expired")  # fmt: skip
+        old = Agreement(20_035 + number, members[3].client_id, "Trial support", kind, date(2023, 6, 1), status="Expired")
+        yield replace(old, end=quarter - timedelta(days=1))
     if 4 in members:
         yield Agreement(20048, members[4].client_id, "Onboarding", "Project", date(2024, 2, 1), cycle="One Time")
     if 0 in members:
         yield Agreement(20008, members[0].client_id, "Office move", "Project", date(2024, 3, 1), cycle="")
     if 10 in members:
         yield Agreement(20108, members[10].client_id, "Frame agreement, not started", "Managed Services", date(2099, 1, 1))
-    for company, end in ((TWIN, 1), (INACTIVE, 2), (PROSPECT, 3), (UNAPPROVED, 4)):
-        yield Agreement(30000 + end, company, "Managed Services", "Managed Services", date(2022, 4, 1))
+    for k, company in enumerate((TWIN, INACTIVE, PROSPECT, UNAPPROVED), 1):
+        yield Agreement(30000 + k, company, "Managed Services", "Managed Services", date(2022, 4, 1))
 
 
 def decoy_additions(agreements: Iterable[Agreement], month: int) -> Iterator[Addition]:

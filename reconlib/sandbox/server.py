@@ -20,7 +20,13 @@ from reconlib.sandbox.world import World
 HOST = "127.0.0.1"
 DEFAULT_PORT = 47_000  # plus seed % 1000, so that a demo has the same addresses every time
 PREFIXES = {"psa": "/connectwise", "pax8": "/pax8", "m365": "/graph", "ninja": "/ninja", "huntress": "/huntress"}
-_BASES = {"psa": fake_connectwise.PREFIX, "pax8": "/v1", "m365": "", "ninja": "", "huntress": "/v1"}  # where it is empty, each path names the version
+_BASES = {
+    "psa": fake_connectwise.PREFIX,
+    "pax8": "/v1",
+    "m365": "",
+    "ninja": "",
+    "huntress": "/v1",
+}  # where it is empty, each path names the version
 _TOKENS = {"psa": "", "pax8": "/oauth/token", "m365": "/{tenant}/oauth2/v2.0/token", "ninja": "/ws/oauth/token", "huntress": ""}
 _ANSWERS: dict[str, Callable[[Site, Request], Reply]] = {
     "psa": fake_connectwise.answer,
@@ -101,7 +107,11 @@ class Server:
             return early
         if is_token(request):
             return _ANSWERS[source](self.site, request)
-        seen = replace(request, query={k: v for k, v in request.query.items() if k not in ("after", "page")}) if fault.mode == "loop" else request
+        seen = (
+            replace(request, query={k: v for k, v in request.query.items() if k not in ("after", "page")})
+            if fault.mode == "loop"
+            else request
+        )
         return spoil(fault, source, request, _ANSWERS[source](self.site, seen))
 
 

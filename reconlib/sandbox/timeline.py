@@ -11,7 +11,6 @@ from reconlib.period import Period
 from reconlib.sandbox.planting import Slot
 
 _DRIFT = (0, 0, 0, 1, 1, 2, 2, 2, 3, 2, 1, 1)  # a year of joiners and leavers
-FOUR = ("appears", "cycle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ def month_number(period: Period) -> int:
 
 def phase_of(slot: Slot, month: int) -> int:
     """Where a repeating pattern stands: 0 is the month the discrepancy shows first."""
-    length = {"appears": 4, "cycle": 4, "wrong": 3, "seasonal": 2}.get(slot.pattern, 1)
+    length = {"appears": 4, "cycle": 4, "wrong": 4, "seasonal": 2}.get(slot.pattern, 1)
     return (month + slot.offset) % length
 
 
@@ -43,8 +42,10 @@ def units_of(slot: Slot, month: int) -> int:
     phase = phase_of(slot, month)
     if slot.moves:
         return slot.base + _DRIFT[(month + slot.offset) % 12]
-    if slot.pattern in ("cycle", "wrong"):
+    if slot.pattern == "cycle":
         return slot.base + (slot.step if phase in (0, 1) else 0)
+    if slot.pattern == "wrong":
+        return slot.base + (slot.step if phase < 3 else 0)
     if slot.pattern == "appears":
         return slot.base if phase in (0, 1) else 0
     if slot.pattern == "seasonal":
@@ -71,7 +72,7 @@ def _billed(slot: Slot, phase: int, expected: int) -> int | None:
     if slot.pattern == "cycle":
         return (base, base + step, base + step, base)[phase]
     if slot.pattern == "wrong":
-        return (base, base + step - 1, base)[phase]
+        return (base, base + step - 1, base + step, base)[phase]
     if slot.pattern == "appears":
         return (None, base, base, None)[phase]
     if slot.pattern == "unbilled":

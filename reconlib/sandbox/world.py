@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconlib.period import Period
-from reconlib.sandbox import psa_records, vendor_records
+from reconlib.sandbox import machines, psa_records, vendor_records
 from reconlib.sandbox.accounts import Book, open_accounts
 from reconlib.sandbox.cast import Member, members
 from reconlib.sandbox.planting import Slot, plant_slots
@@ -48,11 +48,11 @@ def make_world(seed: int, clients: int, period: Period) -> World:
     agreements = psa_records.agreements(people, month)
     lines = [line for fact in facts for line in psa_records.additions_of(fact, month)]
     lines += psa_records.decoy_additions(agreements, month)
-    agents, security = vendor_records.agents(seed, slots, book, period)
+    agents, security = machines.agents(seed, slots, book, period)
     return World(
         seed=seed,
         period=period,
-        now=vendor_records.world_now(period),
+        now=machines.world_now(period),
         members=tuple(people),
         slots=tuple(slots),
         facts=tuple(facts),
@@ -62,7 +62,7 @@ def make_world(seed: int, clients: int, period: Period) -> World:
         additions=tuple(sorted(lines, key=lambda a: a.id)),
         subscriptions=tuple(vendor_records.subscriptions(seed, facts, book, period)),
         skus=tuple(vendor_records.skus(facts, book)),
-        devices=tuple(vendor_records.devices(seed, slots, book, period)),
+        devices=tuple(machines.devices(seed, slots, book, period)),
         agents=tuple(agents),
         security=tuple(security),
     )
