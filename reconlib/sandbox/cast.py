@@ -44,6 +44,7 @@ _CAST = (
     ("Granite Peak Surveying", "GRANITEP", "voip"),
     ("O'Malley & Daughters Plumbing", "OMALLEYD", "child"),
     ("Sunfield Credit Union", "SUNFIELD", "voip"),
+    ("Larkspur Pediatrics", "LARKSPUR", "bundle_gap"),
 )
 _FIRST = (
     "Amber", "Birch", "Cobalt", "Dover", "Elm Street", "Falcon", "Garnet", "Hollow Oak", "Indigo", "Juniper", "Kestrel", "Linden",

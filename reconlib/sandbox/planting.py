@@ -148,16 +148,20 @@ def _story(role: str, parts: dict[str, int], servers: int) -> list[tuple[str, in
         own["DROPSUITE"] = ("floor", 10)
     elif role == "voip":
         parts["VOIP"] = 6 + servers
+    elif role in ("quarterly", "annual"):
+        own["RMM-WS"] = ("short", 2) if role == "quarterly" else ("over", 1)  # money a month out of a longer cycle (T112)
     elif role == "cad":
-        parts = {"RMM-WS": parts["RMM-WS"], "M365-BP": parts["RMM-WS"] + 2, "DROPSUITE": parts["RMM-WS"] + 2}
-        own["M365-BP"] = ("currency", 0)
+        users = parts["RMM-WS"] + 2
+        parts = {"RMM-WS": parts["RMM-WS"], "M365-BP": users, "EXO-P1": 4, "DROPSUITE": users}
+        own |= {"M365-BP": ("currency", 0), "EXO-P1": ("currency", 0)}  # bought in US dollars; the backup seats are not
     return [(code, base, *own.get(code, ("clean", 0))) for code, base in parts.items()]
 
 
 def _bundle(role: str, parts: dict[str, int], servers: int) -> list[tuple[str, int, str, int]]:
     """Workstations are sold as bundles; endpoint protection on servers stands beside them (T65 to T67)."""
     story: dict[str, tuple[int, str, int]] = {code: (base, "clean", 0) for code, base in parts.items() if code not in ("RMM-WS", "EDR")}
-    story["CARE"] = (parts["RMM-WS"], {"bundle_gap": "undeployed", "bundle_short": "short"}.get(role, "clean"), 2)
+    pattern = {"bundle_short": "short", "bundle_gap": "undeployed"}.get(role, "clean")
+    story["CARE"] = (parts["RMM-WS"], pattern, 2)
     if role == "bundle_gap":
         story.pop("RMM-SRV", None)
     else:

@@ -14,7 +14,7 @@ from reconlib.sandbox.psa_records import first_of
 from reconlib.sandbox.records import Account, Sku, Subscription
 from reconlib.sandbox.timeline import Fact, month_number, phase_of
 
-COST_RISE = Decimal("1.10")
+COST_RISE = Decimal("0.65")  # below every margin: a rise is not also a loss
 KEEPER_CLIENTS, VISIO_CLIENTS = (0, 8, 11), (1, 4)
 
 

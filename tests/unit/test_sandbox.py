@@ -11,7 +11,9 @@ from decimal import Decimal
 import pytest
 
 from reconlib.period import Period
+from reconlib.sandbox.catalogue import SERVICE
 from reconlib.sandbox.labels import Label, answers, labels, write_labels
+from reconlib.sandbox.vendor_records import COST_RISE
 from reconlib.sandbox.world import World, make_history, make_world
 
 OCTOBER = Period(2026, 10)
@@ -135,6 +137,13 @@ def test_a_neighbouring_month_shows_what_comes_after_the_as_of_date(world):
     assert any(subscription.start > end for subscription in world.subscriptions)
     assert all(device.created <= world.now for device in world.devices)
     assert world.now.date() == end + timedelta(days=3)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_only_planted_lines_are_sold_below_cost(seed):
+    for slot in make_world(seed, 40, OCTOBER).slots:
+        cost = SERVICE[slot.code].cost + (COST_RISE if slot.pattern == "cost_up" else 0)
+        assert (slot.price / slot.cycle < cost) == (slot.pattern == "below_cost")
 
 
 def test_decoys_are_there(world):
