@@ -90,7 +90,7 @@ def publish_version(build: Path, final: Path) -> Path:
     A run killed between the two renames leaves the old draft under a name ending in ``.old``, which the next publishing clears away.
 
     Raises:
-        SignOffError: the version standing there is signed or approved.
+        SignOffError: the version standing there is approved, or signed and this is not its approval on the same hashes.
     """
     old = final.with_name(f".{final.name}.old")
     if old.exists():
@@ -100,7 +100,7 @@ def publish_version(build: Path, final: Path) -> Path:
             shutil.rmtree(old)
     if final.exists():
         status = read_manifest(final)["status"] if (final / MANIFEST).exists() else "draft"
-        if status in SIGNED:
+        if status in SIGNED and not _approves(build, final):
             raise SignOffError(
                 f"{final.name} is {status} and is never written again", where=str(final), hint="reopen the month: recon reopen"
             )
@@ -109,6 +109,14 @@ def publish_version(build: Path, final: Path) -> Path:
     build.replace(final)
     shutil.rmtree(old, ignore_errors=True)
     return final
+
+
+def _approves(build: Path, final: Path) -> bool:
+    """Whether the build is the signed version again, with the reviewer's approval and nothing else (T129)."""
+    if not (build / MANIFEST).exists():
+        return False
+    new, old = read_manifest(build), read_manifest(final)
+    return (old["status"], new["status"]) == ("signed", "approved") and bool(new.get("hashes")) and new["hashes"] == old.get("hashes")
 
 
 def write_month_index(

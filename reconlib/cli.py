@@ -1,0 +1,316 @@
+"""The command line: ``recon``. Each command is a few lines around a function an analyst can also call from a notebook.
+
+Exit codes are those of ``errors``: 0 done · 2 settings · 3 authentication · 4 vendor · 5 data · 6 tie-out · 7 not signable.
+Nothing heavy is imported before a command needs it, so that ``recon --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconlib import __version__
+from reconlib.errors import DataError, ReconError, SettingsError, SignOffError
+
+if TYPE_CHECKING:
+    from reconlib.steps import Month
+
+app = typer.Typer(
+    name="recon",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Prove, every month, that what is about to be invoiced equals what is delivered.",
+)
+changes = typer.Typer(no_args_is_help=True, help="The change file: write it, and check that last month's changes arrived.")
+app.add_typer(changes, name="changes")
+
+Params = Annotated[Path, typer.Argument(help="The book: a params file, such as params/demo.yaml.")]
+PeriodOption = Annotated[str, typer.Option("--period", help="Billing month, such as 2026-10, or 'last'; default: the params' own.")]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Read every source again, complete snapshots too.")]
+Who = Annotated[str, typer.Option("--who", envvar="RECON_WHO", help="Who decides: a person, as the ledger shall name them.")]
+
+
+class Role(StrEnum):
+    """Who signs: the one who prepared the month, then somebody else who reviewed it (T126)."""
+
+    PREPARER = "preparer"
+    REVIEWER = "reviewer"
+
+
+class Step(StrEnum):
+    """Where a run starts; the pages before it are kept from the run before."""
+
+    SYNC = "sync"
+    MAPPING = "mapping"
+    COMPARISON = "comparison"
+    SIGN_OFF = "sign_off"
+
+
+def main() -> None:
+    """Run the command line; an error ends in one line on stderr and its exit code, never in a traceback."""
+    try:
+        app()
+    except ReconError as error:
+        typer.echo(f"error: {plain(str(error))}", err=True)
+        raise SystemExit(error.exit_code) from None
+
+
+def plain(text: str) -> str:
+    """Text that cannot steer the terminal: vendors' words may hold control characters."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def say(text: str) -> None:
+    """One plain line of progress."""
+    typer.echo(plain(text))
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Plain lines when a scheduler reads; a moving line when a person watches."""
+    if not sys.stdout.isatty():
+        yield say
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    with console.status("starting") as status:
+
+        def show(text: str) -> None:
+            console.print(Text(plain(text)))
+            status.update(Text(plain(text)))
+
+        yield show
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - called by the option parser
+    if value:
+        typer.echo(f"recon {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *, version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")] = False
+) -> None:
+    del version
+
+
+def _open(params: Path, period: str) -> Month:
+    from reconlib.steps import open_month
+
+    return open_month(params, period)
+
+
+@app.command()
+def demo() -> None:
+    """Two months of a made-up MSP, end to end, over real HTTP; prints where the report is."""
+    from reconlib.demo import run_demo
+
+    with progress() as show:
+        run_demo(show)
+
+
+@app.command()
+def sync(
+    params: Params,
+    period: PeriodOption = "",
+    *,
+    refresh: Refresh = False,
+) -> None:
+    """Read every source of a book into snapshots; says for each: complete, partial or failed."""
+    from reconlib.demo import start_sandbox
+    from reconlib.steps import build_canonical, sync_month
+
+    month = start_sandbox(_open(params, period))
+    rows = sync_month(month, refresh=refresh).to_pylist()
+    build_canonical(month)
+    for row in rows:
+        say(f"{row['source']:<16} {row['status']:<9} {row['pages']:>5} pages {row['records']:>8} records  {row['error'] or ''}".rstrip())
+    if any(row["status"] != "complete" for row in rows):
+        raise typer.Exit(4)
+
+
+@app.command()
+def run(
+    params: Params,
+    period: PeriodOption = "",
+    from_step: Annotated[Step, typer.Option("--from", help="Start at this page; the ones before it are kept.")] = Step.SYNC,
+    *,
+    refresh: Refresh = False,
+) -> None:
+    """Run the month's four pages and publish them in the archive."""
+    from reconlib.monthly import run_month
+
+    with progress() as show:
+        result = run_month(params, period, from_step=from_step.value, refresh=refresh, say=show)
+    if result.failed_sources:
+        typer.echo(f"warning: no usable answer from {', '.join(result.failed_sources)}; their lines have no count and no money", err=True)
+    say(f"{'published' if result.changed else 'unchanged'}: {result.folder / 'index.html'}")
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def review(
+    params: Params,
+    period: PeriodOption = "",
+    file: Annotated[Path | None, typer.Option("--import", help="Record the decisions of this CSV: all of them, or none.")] = None,
+    export: Annotated[Path | None, typer.Option("--export", help="Write the queue as a CSV to fill in.")] = None,
+    decide: Annotated[str, typer.Option(help="One decision: map, exclude, reject, approve, adjust, dismiss, snooze, …")] = "",
+    item: Annotated[str, typer.Option("--on", help="What it is about: account/SOURCE/ID, product/SOURCE/ID or finding/ID.")] = "",
+    to: Annotated[str, typer.Option(help="Client or service it maps to, by id or code.")] = "",
+    qty: Annotated[str, typer.Option(help="New quantity of an adjustment.")] = "",
+    effective_date: Annotated[str, typer.Option(help="First day of the change, such as 2026-11-01.")] = "",
+    until: Annotated[str, typer.Option(help="Day a snooze ends or an exclusion is reviewed.")] = "",
+    cause: Annotated[str, typer.Option(help="Why the difference arose.")] = "",
+    reason: Annotated[str, typer.Option(help="Why it was decided so.")] = "",
+    who: Who = "",
+) -> None:
+    """List what waits for a decision, or record decisions: from a CSV, or one given here."""
+    month = _open(params, period)
+    if decide:
+        row = {"decision": decide, "target": to, "new_qty": qty, "effective_date": effective_date}
+        _import_row(month, _about(item) | row | {"until": until, "cause": cause, "reason": reason}, who)
+    elif file is not None:
+        _import(month, file, who)
+    else:
+        _list_queue(month, export)
+
+
+def _about(item: str) -> dict[str, str]:
+    relation, _, rest = item.partition("/")
+    source, _, vendor_id = rest.partition("/")
+    if relation == "finding" and rest:
+        return {"relation": relation, "finding_id": rest}
+    if relation in ("account", "product") and source and vendor_id:
+        return {"relation": relation, "source": source, "vendor_id": vendor_id}
+    raise SettingsError(f"{item!r} names nothing to decide", where="--on", hint="account/SOURCE/ID, product/SOURCE/ID or finding/ID")
+
+
+def _import_row(month: Month, row: dict[str, str], who: str) -> None:
+    from tempfile import TemporaryDirectory
+
+    from reconlib.review import write_queue
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "decision"
+        write_queue(path, [row])
+        _import(month, path, who)
+
+
+def _import(month: Month, file: Path, who: str) -> None:
+    from reconlib.people import import_month_decisions
+
+    done = import_month_decisions(month, file, who=who, at=month.now())
+    for reject in done.rejects:
+        hint = f" ({reject.hint})" if reject.hint else ""
+        typer.echo(plain(f"row {reject.row}, {reject.column}: {reject.reason}{hint}"), err=True)
+    if done.rejects:
+        raise DataError(
+            f"{len(done.rejects)} rows cannot be used; nothing was recorded", where=str(file), hint="mend them, then import again"
+        )
+    say(f"recorded {done.recorded}, unchanged {done.unchanged}")
+
+
+def _list_queue(month: Month, export: Path | None) -> None:
+    from reconlib.review import export_queue, write_queue
+    from reconlib.steps import read_stage
+
+    rows = export_queue(*(read_stage(month, name) for name in ("account_mapping", "product_mapping", "findings")))
+    if export is not None:
+        write_queue(export, rows)
+        say(f"{len(rows)} rows to decide: {export}")
+        return
+    for row in rows:
+        about = f"finding/{row['finding_id']}" if row["relation"] == "finding" else f"{row['relation']}/{row['source']}/{row['vendor_id']}"
+        money = f"{row['monthly']} {row['currency']}" if row["monthly"] else "no amount"
+        say(f"{money:>16}  {about}  {row['name']}: {row['about']}")
+    say(f"{len(rows)} to decide")
+
+
+@app.command()
+def sign(
+    params: Params,
+    role: Annotated[Role, typer.Option(help="Who signs: the preparer first, then another person as reviewer.")],
+    period: PeriodOption = "",
+    who: Who = "",
+) -> None:
+    """Sign a month as preparer, or approve it as reviewer; the signed pages are published."""
+    from reconlib.monthly import run_month
+    from reconlib.people import sign_month
+
+    month = _open(params, period)
+    state = sign_month(month, role=role.value, who=who, at=month.now())
+    result = run_month(params, str(month.period), say=say)
+    say(f"{month.period} v{state.version} is {state.state}: {result.folder / 'index.html'}")
+
+
+@app.command()
+def reopen(params: Params, reason: Annotated[str, typer.Option(help="What was found.")], period: PeriodOption = "", who: Who = "") -> None:
+    """Open a signed month again, with a reason; the next run writes the next version and keeps the signed one."""
+    from reconlib.people import reopen_month
+
+    month = _open(params, period)
+    state = reopen_month(month, who=who, at=month.now(), why=reason)
+    say(f"{month.period} is open again as v{state.version}")
+
+
+@changes.command("export")
+def export_changes(
+    params: Params, period: PeriodOption = "", to: Annotated[Path | None, typer.Option(help="Folder; default: the working folder.")] = None
+) -> None:
+    """Write an approved month's change file as CSV and JSON; nothing in the PSA is touched."""
+    from reconlib.report.export import write_changes
+    from reconlib.steps import prepare_sign_off
+
+    month = _open(params, period)
+    prepared = prepare_sign_off(month)
+    if prepared.state.state != "approved":
+        hint = "a preparer signs and another person approves first: recon sign"
+        raise SignOffError(f"{month.period} is not approved, so there is no change file", where="changes export", hint=hint)
+    for path in write_changes(prepared.changes, to or Path()):
+        say(str(path))
+
+
+@changes.command("verify")
+def verify_month_changes(params: Params, period: PeriodOption = "") -> None:
+    """Say what became of last month's changes: verified, not arrived, or changed since."""
+    from reconlib.money import format_qty
+    from reconlib.steps import prepare_sign_off
+
+    month = _open(params, period)
+    rows = prepare_sign_off(month).verified.to_pylist()
+    for row in rows:
+        units = f"{format_qty(row['old_qty'])} → {format_qty(row['new_qty'])}"
+        say(f"{row['status']:<14} {units:>12}  from {row['effective_date']}  {row['client_name']} / {row['service_name']}")
+    say(f"{sum(row['status'] == 'verified' for row in rows)} of {len(rows)} changes of {month.period.previous} verified")
+
+
+@changes.command("push", hidden=True)
+def push_changes() -> None:
+    """Not available: this version writes nothing to a PSA."""
+    raise SettingsError(
+        "this version does not write to a PSA", where="changes push", hint="enter the file of 'recon changes export' by hand"
+    )
+
+
+@app.command()
+def explore(params: Params, period: PeriodOption = "") -> None:
+    """Look around in a month, in the browser: filters, and the units behind a count."""
+    from importlib.util import find_spec
+
+    month = _open(params, period)
+    if find_spec("marimo") is None:
+        raise SettingsError("marimo is not installed", where="explore", hint="pip install 'reconlib[marimo]'")
+    command = [sys.executable, "-m", "marimo", "run", str(month.root / "apps" / "explore.py"), "--host", "127.0.0.1", "--"]
+    command += ["--params", str(month.params_path), "--period", str(month.period)]
+    raise typer.Exit(subprocess.run(command, cwd=month.root, check=False).returncode)  # noqa: S603 - our own app

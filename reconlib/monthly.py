@@ -1,0 +1,192 @@
+"""One month of one book, unattended: the four notebooks run by papermill, published as one version of the archive.
+
+Everything is built in a folder of its own and published by a rename, so a killed run leaves the archive as it was; the same inputs
+give the same bytes (no clock in any output: durations go to ``run.log`` in the workspace). A signed month is never overwritten (T129).
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
+
+from reconlib.errors import ReconError, SettingsError, SignOffError, VendorError, nearest
+from reconlib.notebooks import execute_notebook
+from reconlib.publishing import publish_month
+from reconlib.report.archive import MANIFEST, SIGNED, read_manifest, read_months, write_index
+from reconlib.signoff import PeriodState, check_unchanged, next_version, period_state
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from reconlib.steps import Month
+
+NOTEBOOKS = {"sync": "10_sync", "mapping": "20_mapping_review", "comparison": "30_comparison", "sign_off": "40_sign_off"}
+LOCK_WAIT_SECONDS = 900  # a run takes seconds; a quarter of an hour means the other one hangs
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run ended with: how, where, and whether anything is different from the run before."""
+
+    exit_code: int  # 0, or 4 when a source failed and its lines have no count
+    folder: Path  # the published version
+    version: int
+    changed: bool  # false: the published version stood as it is, byte for byte
+    failed_sources: tuple[str, ...]
+
+
+def run_month(
+    params_file: str | Path, period: str = "", *, from_step: str = "sync", refresh: bool = False, say: Say = lambda _: None
+) -> RunResult:
+    """The month's four pages, executed and published as ``<archive>/<book>/<period>/v<n>/``; last, the index of all months.
+
+    With ``from_step`` the pages before it are taken from the draft that stands there.
+
+    Raises:
+        ReconError: what stopped it. Nothing is published then; the partial notebook stands under ``<archive>/<book>/<period>/failed/``.
+    """
+    from reconlib.steps import month_events, open_month
+
+    if from_step not in NOTEBOOKS:
+        raise SettingsError(f"no step {from_step!r}", where="--from", hint=nearest(from_step, NOTEBOOKS))
+    month = open_month(params_file, period)
+    home = month.root / month.params.archive / month.params.book / str(month.period)
+    with hold_lock(month.workspace / "locks" / f"{month.period}.lock", say):
+        events = month_events(month)
+        state = period_state(events, month.params.book, month.period)
+        version = next_version(events, month.params.book, month.period, _versions(home))
+        final = home / f"v{version}"
+        if state.state in SIGNED:
+            _refuse_changes(month, state, refresh=refresh)
+            if (final / MANIFEST).is_file() and read_manifest(final)["status"] == state.state:
+                say(f"{month.period} v{version} is {state.state} and published; nothing to do")
+                return _result(month, final, version, changed=False)
+        with _building(home) as folder:
+            _run_pages(month, folder, final, from_step, refresh=refresh, say=say)
+            changed = publish_month(month, folder, final, version)
+    write_index(month.root / month.params.archive, read_months(month.root / month.params.archive))
+    return _result(month, final, version, changed=changed)
+
+
+def _refuse_changes(month: Month, state: PeriodState, *, refresh: bool) -> None:
+    """Before anything is touched: a signed month may be published, never made anew (T129)."""
+    from reconlib.steps import month_hashes
+
+    if refresh:
+        what = f"{month.period} v{state.version} is {state.state}; reading the sources again would change it"
+        raise SignOffError(what, where="--refresh", hint="reopen the month with a reason: recon reopen")
+    check_unchanged(state, month_hashes(month))
+
+
+def _result(month: Month, final: Path, version: int, *, changed: bool) -> RunResult:
+    from reconlib.steps import read_stage
+
+    failed = tuple(row["source"] for row in read_stage(month, "source_status").to_pylist() if row["status"] != "complete")
+    return RunResult(VendorError.exit_code if failed else 0, final, version, changed, failed)
+
+
+def read_month_before(month: Month) -> dict[str, pa.Table]:
+    """Canonical tables of the month before, to see what changed; empty ones where that month was never read."""
+    from reconlib.schema import CANONICAL, make_table
+    from reconlib.steps import has_stage, read_stage
+
+    before = month.previous
+    return {name: read_stage(before, name) if has_stage(before, name) else make_table(CANONICAL[name], []) for name in CANONICAL}
+
+
+def _run_pages(month: Month, folder: Path, draft: Path, from_step: str, *, refresh: bool, say: Say) -> None:
+    steps = list(NOTEBOOKS)
+    log = month.workspace / "run.log"
+    for step, page in NOTEBOOKS.items():
+        output = folder / f"{page}.ipynb"
+        if steps.index(step) < steps.index(from_step):
+            if not (draft / output.name).is_file():
+                hint = "run the month without --from first"
+                raise SettingsError(f"there is no {page} to keep", where=f"--from {from_step}", hint=hint)
+            shutil.copyfile(draft / output.name, output)
+            continue
+        say(f"{page} …")
+        parameters: dict[str, Any] = {"PARAMS": month.params_path.as_posix(), "PERIOD": str(month.period)}
+        if step == "sync" and refresh:
+            parameters["REFRESH"] = True
+        started = time.monotonic()
+        try:
+            execute_notebook(month.root / "notebooks" / f"{page}.ipynb", output, parameters, cwd=month.root, log=log)
+        except ReconError:
+            say(f"stopped; what there is of the page: {_keep_failed(output, draft.parent / 'failed')}")
+            raise
+        with log.open("a", encoding="utf-8") as lines:
+            lines.write(f"{month.period} {page} {time.monotonic() - started:.2f} s\n")
+
+
+def _keep_failed(output: Path, failed: Path) -> Path:
+    shutil.rmtree(failed, ignore_errors=True)
+    if output.is_file():
+        failed.mkdir(parents=True)
+        shutil.copyfile(output, failed / output.name)
+    return failed / output.name
+
+
+@contextmanager
+def _building(home: Path) -> Iterator[Path]:
+    """A folder on the archive's own disk, gone when the run ends; what a killed run left goes first."""
+    home.mkdir(parents=True, exist_ok=True)
+    for left in home.glob(".building-*"):
+        shutil.rmtree(left)
+    folder = Path(mkdtemp(prefix=".building-", dir=home))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _versions(home: Path) -> list[int]:
+    return [int(path.name[1:]) for path in home.glob("v*") if path.name[1:].isdigit()]
+
+
+@contextmanager
+def hold_lock(
+    path: Path, say: Say, *, wait_seconds: float = LOCK_WAIT_SECONDS, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[None]:
+    """Keeps two runs of one month from interleaving; the system frees the lock of a run that was killed.
+
+    Raises:
+        SettingsError: another run holds it for longer than ``wait_seconds``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as handle:
+        waited = 0.0
+        while not _try_lock(handle.fileno()):
+            if waited == 0:
+                say("another run of this month is under way; waiting for it")
+            if waited >= wait_seconds:
+                raise SettingsError("another run of this month does not end", where=str(path), hint="stop it, then start again")
+            sleep(1)
+            waited += 1
+        yield
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,93 @@
+"""One notebook, executed as a scheduler does: strict parameters, a kernel of its own, and the same bytes from the same inputs.
+
+papermill only logs an unknown parameter and runs with the default, keeps times and machine paths in the notebook, and gives the cell it
+injects a random id: each is mended here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reconlib import errors
+from reconlib.errors import ReconError, SettingsError, nearest
+
+_ERRORS: dict[str, type[ReconError]] = {
+    name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, ReconError)
+}
+
+
+def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
+    """Refuses a parameter the notebook does not declare: papermill would only log it and run with the default.
+
+    Raises:
+        SettingsError: an unknown name, with the nearest declared one.
+    """
+    import papermill
+
+    declared = papermill.inspect_notebook(str(notebook))
+    for name in parameters:
+        if name not in declared:
+            raise SettingsError(f"no parameter {name!r}", where=notebook.name, hint=nearest(name, declared))
+
+
+def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, Any], *, cwd: Path, log: Path) -> None:
+    """Runs one notebook in a kernel of its own and writes it with its outputs, free of clock, machine paths and run ids.
+
+    What the kernel process itself says on stderr (its transport warning, a crash) goes to ``log``.
+
+    Raises:
+        ReconError: what stopped the notebook, as the class that was raised inside; the partial notebook stands at ``output``.
+    """
+    import papermill
+    from jupyter_client.manager import AsyncKernelManager
+
+    class LoggedKernel(AsyncKernelManager):
+        async def start_kernel(self, **kwargs: Any) -> None:  # type: ignore[override]
+            await super().start_kernel(stderr=sink, **kwargs)
+
+    check_parameters(notebook, parameters)
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    try:
+        with log.open("ab") as sink:
+            papermill.execute_notebook(
+                str(notebook),
+                str(output),
+                parameters=dict(parameters),
+                kernel_name="python3",
+                cwd=str(cwd),
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                autosave_cell_every=0,
+                record_timing=False,
+                kernel_manager_class=LoggedKernel,
+            )
+    except papermill.PapermillExecutionError as error:
+        raise restore_error(notebook.stem, error.ename, error.evalue) from None
+    strip_run(output)
+
+
+def restore_error(page: str, name: str, text: str) -> ReconError:
+    """The error a notebook stopped with, as the class it was, so that the exit code says what to do."""
+    what, _, hint = text.partition("\nHint: ")
+    if name in _ERRORS:
+        return _ERRORS[name](what, hint=hint)
+    return ReconError(f"{name}: {text}", where=page, hint="this is a defect: open the partial notebook named above and report it")
+
+
+def strip_run(notebook: Path) -> None:
+    """Removes from an executed notebook what differs between two equal runs: times, paths, the random id papermill gives a cell."""
+    import nbformat
+
+    node = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+    node.metadata.pop("papermill", None)
+    for cell in node.cells:
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell["id"] = "injected-parameters"
+        for output in cell.get("outputs", []):
+            output.pop("transient", None)
+    nbformat.write(node, notebook)  # type: ignore[no-untyped-call]
