@@ -24,9 +24,9 @@ PLANTS: tuple[tuple[str, tuple[str, ...], int, int], ...] = (
     # discrepancies
     ("appears", ("SAT", "ITDR", "DROPSUITE", "PROOFPT-M", "EXO-P1"), 4, 3),  # new_revenue, then corrected, then orphan_line, then corrected
     ("wrong", MEASURED, 4, 6),  # under_billed, then corrected to a wrong quantity, then to the right one
-    ("cycle", MEASURED, 12, 4),  # under_billed, corrected, over_billed, corrected
-    ("short", MEASURED, 3, 6),  # under_billed, month after month
-    ("over", MEASURED, 3, 4),  # over_billed, month after month
+    ("cycle", MEASURED, 16, 4),  # under_billed, corrected, over_billed, corrected
+    ("short", MEASURED, 2, 6),  # under_billed, month after month
+    ("over", MEASURED, 2, 4),  # over_billed, month after month
     ("unbilled", ("ITDR", "SAT", "PROOFPT-A", "EXO-P1"), 2, 2),  # new_revenue
     ("orphan", ("DROPSUITE", "PROOFPT-M", "SAT", "EXO-P1"), 2, 2),  # orphan_line
     ("unused", M365, 4, 8),  # unused_commitment; the client is billed what was committed: not over-billed
