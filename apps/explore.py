@@ -54,18 +54,29 @@ with app.setup:
         "finding_id",
     )
     HEADERS = {"monthly_impact": "a month", "cost_impact": "own cost a month", "variance_qty": "difference"}
-    # The records behind a finding. A count names the records in it; the rest of the client's records of the service's products were left out.
+    # The records behind a finding. A count names the records in it (one vendor record may hold the counts of several products);
+    # the client's other records of the service's products were left out.
     RECORDS_SQL = """
     CREATE TABLE counted AS
-    SELECT DISTINCT unnest(string_split(c.evidence, ' ')) AS evidence
+    SELECT DISTINCT c.source, unnest(string_split(c.evidence, ' ')) AS evidence
     FROM counts AS c JOIN run ON c.client_id = run.client_id AND c.service_id = run.service_id;
 
+    CREATE TABLE products AS
+    SELECT DISTINCT m.source, m.vendor_product_id
+    FROM product_mapping AS m JOIN run ON m.service_id = run.service_id WHERE m.state = 'mapped';
+
+    CREATE TABLE placed AS
+    SELECT b.*, c.evidence IS NOT NULL AND p.source IS NOT NULL AS is_counted, p.source IS NOT NULL AS is_of_service
+    FROM record_buckets AS b
+    LEFT JOIN counted AS c ON c.source = b.source AND c.evidence = b.evidence
+    LEFT JOIN products AS p ON p.source = b.source AND p.vendor_product_id = b.vendor_product_id;
+
     CREATE TABLE records AS
-    SELECT CASE WHEN b.evidence IN (SELECT evidence FROM counted) THEN 'counted' ELSE b.bucket END AS bucket,
+    SELECT CASE WHEN b.is_counted THEN 'counted' ELSE b.bucket END AS bucket,
            b.source, b.record_kind AS record, coalesce(u.unit_name, b.record_id) AS unit, u.unit_key, u.unit_class,
            coalesce(u.unit_state, p.status) AS unit_state, u.last_seen_date, coalesce(u.created_date, p.start_date) AS since_date,
            b.quantity_qty, p.term, b.rule, b.evidence
-    FROM record_buckets AS b
+    FROM placed AS b
     CROSS JOIN run
     LEFT JOIN usage_records AS u ON b.record_kind = 'usage' AND u.source = b.source AND u.usage_record_id = b.record_id
     LEFT JOIN purchases AS p ON b.record_kind = 'purchase' AND p.source = b.source AND p.purchase_id = b.record_id
@@ -73,12 +84,9 @@ with app.setup:
           WHEN 'unmapped_account' THEN b.source = run.source AND b.vendor_account_id = run.vendor_account_id
           WHEN 'unmapped_service' THEN b.source = run.source AND b.vendor_product_id = run.vendor_product_id
           WHEN 'unaccounted_usage' THEN b.client_id = run.client_id AND b.source = run.source AND b.bucket = 'unaccounted'
-          ELSE b.evidence IN (SELECT evidence FROM counted)
+          ELSE b.is_counted
                OR (b.client_id = run.client_id AND b.bucket <> 'counted'
-                   AND (b.service_id = run.service_id
-                        OR (b.service_id IS NULL AND EXISTS (SELECT 1 FROM product_mapping AS m
-                                                             WHERE m.source = b.source AND m.vendor_product_id = b.vendor_product_id
-                                                               AND m.service_id = run.service_id AND m.state = 'mapped'))))
+                   AND (b.service_id = run.service_id OR (b.service_id IS NULL AND b.is_of_service)))
           END;
     """
     LINES_SQL = """
@@ -199,14 +207,14 @@ def filter_findings(
 
 @app.function
 def totals(findings: pa.Table, of: int) -> str:
-    """One line over the table: how many rows, and under- and over-billed apart, never netted, no currency added to another (T131)."""
-    words = [f"{findings.num_rows} of {of} findings"]
+    """What stands over the table: how many rows, and under- and over-billed apart, never netted, no currency added to another (T131)."""
+    lines = [f"{findings.num_rows} of {of} findings, {findings['monthly_impact'].null_count} of them without money on the client's side"]
     for currency in sorted(set(findings["currency"].to_pylist())):
         impacts = findings.filter(pc.field("currency") == currency)["monthly_impact"].drop_null().to_pylist()
         under, over = sum((v for v in impacts if v > 0), Decimal(0)), sum((-v for v in impacts if v < 0), Decimal(0))
-        words.append(f"under-billed {format_amount(under, currency)} {currency} a month")
-        words.append(f"over-billed {format_amount(over, currency)} {currency} a month")
-    return " · ".join([*words, f"{findings['monthly_impact'].null_count} without money on the client's side"])
+        if impacts:
+            lines.append(f"under-billed {format_amount(under, currency)} {currency} a month, over-billed {format_amount(over, currency)} {currency} a month")
+    return "\n".join(lines)
 
 
 @app.function
@@ -324,7 +332,7 @@ def billed_lines(lines):
 @app.cell
 def months(history):
     _columns = ["period", "contracted_qty", "billed_qty", "purchased_qty", "used_qty", "expected_qty", "variance_qty", "monthly_impact", "currency", "status"]
-    _note = "Months compared so far." if history.num_rows > 1 else "No earlier month was compared."
+    _note = "Every compared month with a line or a count of it." if history.num_rows > 1 else "No earlier compared month has a line or a count of it."
     mo.vstack([mo.md("## The months before"), mo.md(_note), shown(history.select(_columns))])
     return
 
