@@ -27,7 +27,7 @@ from reconlib.report.show import PLOT_CONFIG, PLOTLY_MIME
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _STYLE = re.compile(r"\A<style>[^<]*</style>")
 _HEADING = re.compile(r"<h([12])>(.*?)</h\1>", re.DOTALL)
-POLICY = "style-src 'unsafe-inline'; img-src data:; font-src data:; form-action 'none'; base-uri 'none'"
+POLICY = "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; form-action 'none'; base-uri 'none'"
 HIDDEN_TAGS = frozenset({"parameters", "injected-parameters", "hide", "remove_output"})
 
 
@@ -148,8 +148,8 @@ def render_output(output: Any, number: int) -> str:
         return _STYLE.sub("", _joined(data["text/html"]))
     if "application/vnd.jupyter.widget-view+json" in data:
         return ""
-    if "image/png" in data:
-        picture = re.sub(r"[^A-Za-z0-9+/=]", "", _joined(data["image/png"]))
+    picture = re.sub(r"\s", "", _joined(data.get("image/png", "")))
+    if re.fullmatch(r"iVBORw0KGgo[A-Za-z0-9+/]+=*", picture):  # a PNG's own first bytes
         return f'<img alt="{esc(_joined(data.get("text/plain", "picture")))}" src="data:image/png;base64,{picture}">'
     text = _ANSI.sub("", _joined(data.get("text/plain", "")))
     return f"<pre>{esc(text)}</pre>" if text else ""
