@@ -22,6 +22,7 @@ with app.setup:
     from reconlib.errors import ReconError
     from reconlib.money import format_amount, format_qty
     from reconlib.period import parse_period
+    from reconlib.rules import Rules
     from reconlib.steps import open_month, read_stage
 
     TABLES = (
@@ -35,6 +36,7 @@ with app.setup:
         "agreements",
         "agreement_lines",
         "product_mapping",
+        "services",
     )
     FINDING_COLUMNS = (
         "client_name",
@@ -55,15 +57,15 @@ with app.setup:
     )
     HEADERS = {"monthly_impact": "a month", "cost_impact": "own cost a month", "variance_qty": "difference"}
     # The records behind a finding. A count names the records in it (one vendor record may hold the counts of several products);
-    # the client's other records of the service's products were left out.
+    # the client's other records of the service's products were left out. A bundle is counted at its anchor (T65).
     RECORDS_SQL = """
     CREATE TABLE counted AS
     SELECT DISTINCT c.source, unnest(string_split(c.evidence, ' ')) AS evidence
-    FROM counts AS c JOIN run ON c.client_id = run.client_id AND c.service_id = run.service_id;
+    FROM counts AS c JOIN run ON c.client_id = run.client_id AND c.service_id = run.counted_service_id;
 
     CREATE TABLE products AS
     SELECT DISTINCT m.source, m.vendor_product_id
-    FROM product_mapping AS m JOIN run ON m.service_id = run.service_id WHERE m.state = 'mapped';
+    FROM product_mapping AS m JOIN run ON m.service_id = run.counted_service_id WHERE m.state = 'mapped';
 
     CREATE TABLE placed AS
     SELECT b.*, c.evidence IS NOT NULL AND p.source IS NOT NULL AS is_counted, p.source IS NOT NULL AS is_of_service
@@ -86,7 +88,7 @@ with app.setup:
           WHEN 'unaccounted_usage' THEN b.client_id = run.client_id AND b.source = run.source AND b.bucket = 'unaccounted'
           ELSE b.is_counted
                OR (b.client_id = run.client_id AND b.bucket <> 'counted'
-                   AND (b.service_id = run.service_id OR (b.service_id IS NULL AND b.is_of_service)))
+                   AND (b.service_id = run.counted_service_id OR (b.service_id IS NULL AND b.is_of_service)))
           END;
     """
     LINES_SQL = """
@@ -156,7 +158,17 @@ def read_month(params_file: str, period: str) -> tuple[str, dict[str, pa.Table],
     tables["history"] = pa.concat_tables(
         table.add_column(0, "period", pa.array([name] * table.num_rows, pa.string())) for name, table in months if table is not None
     )
+    tables["anchors"] = anchors(month.rules, tables["services"])
     return f"{month.params.book} · {month.period} · as of {month.as_of} · {month.params.currency}", tables, ""
+
+
+@app.function
+def anchors(rules: Rules, services: pa.Table) -> pa.Table:
+    """Each bundle with the service at which it is counted (T65)."""
+    ids = {row["service_code"]: row["service_id"] for row in services.to_pylist()}
+    bundles = {code: rule.bundle.anchor for code, rule in rules.services.items() if rule.bundle}
+    rows = [{"service_id": ids[code], "anchor_code": anchor, "anchor_id": ids[anchor]} for code, anchor in sorted(bundles.items())]
+    return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in ("service_id", "anchor_code", "anchor_id")]))
 
 
 @app.function
@@ -222,6 +234,8 @@ def behind(finding: dict, tables: dict[str, pa.Table]) -> tuple[pa.Table, pa.Tab
     """Records, agreement lines and history of one finding."""
     names = ("kind", "client_id", "service_id", "source", "vendor_account_id", "vendor_product_id")
     values = {name: finding[name] or "" for name in names}
+    anchor = tables["anchors"].filter(pc.field("service_id") == values["service_id"])["anchor_id"].to_pylist()
+    values["counted_service_id"] = anchor[0] if anchor else values["service_id"]
     needed = ("counts", "record_buckets", "usage_records", "purchases", "product_mapping")
     records = run_sql(RECORDS_SQL, {name: tables[name] for name in needed}, results=("records",), values=values)["records"]
     needed = ("agreement_lines", "agreements", "line_buckets")
@@ -317,8 +331,10 @@ def explained(finding):
 
 
 @app.cell
-def units(records):
-    mo.vstack([mo.md("## The units behind the count: which were counted, which were left out and why"), mo.plain_text(tally(records)), shown(records)])
+def units(finding, records, tables):
+    _anchor = tables["anchors"].filter(pc.field("service_id") == (finding["service_id"] or ""))["anchor_code"].to_pylist()
+    _note = f"a bundle, counted at its anchor {_anchor[0]} · " if _anchor else ""
+    mo.vstack([mo.md("## The units behind the count: which were counted, which were left out and why"), mo.plain_text(_note + tally(records)), shown(records)])
     return
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from reconlib.rules import Bundle, Rules, ServiceRule
 from reconlib.schema import (
     CANONICAL,
     COMPARISON,
@@ -113,6 +114,7 @@ def tables() -> dict[str, pa.Table]:
         "product_mapping": table(
             PRODUCT_MAPPING, {"source": "huntress", "vendor_product_id": "edr", "service_id": "edr", "state": "mapped", "units_qty": ONE}
         ),
+        "anchors": pa.table({"service_id": ["care"], "anchor_code": ["EDR"], "anchor_id": ["edr"]}),
         "history": comparison.add_column(0, "period", pa.array(["2026-10"])),
     }
 
@@ -156,6 +158,14 @@ def test_one_vendor_record_with_the_counts_of_two_products_shows_only_its_own(ex
     tables["record_buckets"] = table(RECORD_BUCKETS, *tables["record_buckets"].to_pylist(), shared)
     records = explore.behind(tables["findings"].to_pylist()[0], tables)[0]
     assert records.filter(pc.field("bucket") == "counted")["unit"].to_pylist() == ["pc-r1"]
+
+
+def test_t65_a_bundle_shows_the_units_of_its_anchor(explore: ModuleType, tables: dict) -> None:
+    records = explore.behind({**tables["findings"].to_pylist()[0], "kind": "under_billed", "service_id": "care"}, tables)[0]
+    assert sorted(records["unit"].to_pylist()) == ["pc-r1", "pc-r2", "pc-r3"]
+    services = table(CANONICAL["services"], {"service_id": "edr", "service_code": "EDR"}, {"service_id": "care", "service_code": "CARE"})
+    rules = Rules(version=1, services={"CARE": ServiceRule(bundle=Bundle(anchor="EDR", covers={}))})
+    assert explore.anchors(rules, services).to_pylist() == tables["anchors"].to_pylist()
 
 
 def test_unmapped_account_shows_that_account_only(explore: ModuleType, tables: dict) -> None:
