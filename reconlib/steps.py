@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from reconlib.errors import DataError, ReconError, SettingsError
+from reconlib.errors import DataError, ReconError, SettingsError, VendorError
 from reconlib.period import Period
 from reconlib.rules import Rules, read_rules
 from reconlib.schema import CANONICAL, CHANGES, REJECTS, SOURCE_STATUS, STAGES, make_table
@@ -34,6 +34,7 @@ STEPS = {
     "comparison": ("comparison", "line_buckets", "record_buckets", "counts", "findings"),
     "sign_off": ("changes", "verified_changes"),
 }
+NOTEBOOK_OF = {"sync": "10_sync", "mapping": "20_mapping_review", "comparison": "30_comparison", "sign_off": "40_sign_off"}
 _STEP_OF = {name: step for step, names in STEPS.items() for name in names}
 
 
@@ -191,13 +192,14 @@ def build_canonical(month: Month) -> dict[str, pa.Table]:
     """Canonical tables of the month, as the sync step left them.
 
     Raises:
-        DataError: the sync step has not run, or the PSA could not be read: without agreement lines nothing can be compared.
+        DataError: the sync step has not run.
+        VendorError: the PSA could not be read: without agreement lines nothing can be compared.
     """
     status = read_stage(month, "source_status")
     for row in status.to_pylist():
         if row["status"] != "complete" and _gives_lines(month, row["source"]):
             hint = "mend the PSA source and run the sync step again; until then nothing can be compared"
-            raise DataError(f"the PSA could not be read: {row['error']}", where=f"source {row['source']}", hint=hint)
+            raise VendorError(f"the PSA could not be read: {row['error']}", where=f"source {row['source']}", hint=hint)
     return {name: read_stage(month, name) for name in CANONICAL}
 
 
@@ -317,7 +319,8 @@ def read_stage(month: Month, name: str) -> pa.Table:
 
     if not has_stage(month, name):
         step = _STEP_OF[name]
-        raise DataError(f"{name} of {month.period} is not there", where=str(month.folder(step).name), hint=f"run the {step} step first")
+        hint = f"run the {step} step first: notebook {NOTEBOOK_OF[step]}, or recon run"
+        raise DataError(f"{name} of {month.period} is not there", where=step, hint=hint)
     return pq.read_table(month.folder(_STEP_OF[name]) / f"{name}.parquet")
 
 

@@ -135,6 +135,16 @@ def test_t67_residual_of_a_component_above_bundle_and_standalone_lines() -> None
     assert [(r["service_id"], r["kind"], r["variance_qty"]) for r in month.findings] == [("EDR", "under_billed", 1)]
 
 
+def test_t66_t67_standalone_lines_nobody_uses_are_over_billed_beside_the_coverage_gap() -> None:
+    month = run_month(
+        "client  service  qty\nAcme  CARE  20\nAcme  EDR  2", usage="client  service  qty\nAcme  RMM  20\nAcme  EDR  18", rules=CARE
+    )
+    assert sorted((r["service_id"], r["kind"], r["variance_qty"]) for r in month.findings) == [
+        ("EDR", "dependent_mismatch", 2),
+        ("EDR", "over_billed", -2),
+    ]
+
+
 def test_t86_idle_committed_seats_are_waste_never_over_billing() -> None:
     rules = {
         "services": {
