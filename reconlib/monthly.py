@@ -19,14 +19,13 @@ from reconlib.errors import ReconError, SettingsError, SignOffError, VendorError
 from reconlib.notebooks import execute_notebook
 from reconlib.publishing import publish_month
 from reconlib.report.archive import MANIFEST, SIGNED, read_manifest, read_months, write_index
+from reconlib.schema import CANONICAL, make_table
 from reconlib.signoff import PeriodState, check_unchanged, next_version, period_state
+from reconlib.steps import NOTEBOOK_OF, Month, has_stage, month_events, month_hashes, open_month, read_stage
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from reconlib.steps import Month
-
-NOTEBOOKS = {"sync": "10_sync", "mapping": "20_mapping_review", "comparison": "30_comparison", "sign_off": "40_sign_off"}
 LOCK_WAIT_SECONDS = 900  # a run takes seconds; a quarter of an hour means the other one hangs
 
 Say = Callable[[str], None]
@@ -53,10 +52,8 @@ def run_month(
     Raises:
         ReconError: what stopped it. Nothing is published then; the partial notebook stands under ``<archive>/<book>/<period>/failed/``.
     """
-    from reconlib.steps import month_events, open_month
-
-    if from_step not in NOTEBOOKS:
-        raise SettingsError(f"no step {from_step!r}", where="--from", hint=nearest(from_step, NOTEBOOKS))
+    if from_step not in NOTEBOOK_OF:
+        raise SettingsError(f"no step {from_step!r}", where="--from", hint=nearest(from_step, NOTEBOOK_OF))
     month = open_month(params_file, period)
     home = month.root / month.params.archive / month.params.book / str(month.period)
     with hold_lock(month.workspace / "locks" / f"{month.period}.lock", say):
@@ -72,14 +69,13 @@ def run_month(
         with _building(home) as folder:
             _run_pages(month, folder, final, from_step, refresh=refresh, say=say)
             changed = publish_month(month, folder, final, version)
+        shutil.rmtree(home / "failed", ignore_errors=True)
     write_index(month.root / month.params.archive, read_months(month.root / month.params.archive))
     return _result(month, final, version, changed=changed)
 
 
 def _refuse_changes(month: Month, state: PeriodState, *, refresh: bool) -> None:
     """Before anything is touched: a signed month may be published, never made anew (T129)."""
-    from reconlib.steps import month_hashes
-
     if refresh:
         what = f"{month.period} v{state.version} is {state.state}; reading the sources again would change it"
         raise SignOffError(what, where="--refresh", hint="reopen the month with a reason: recon reopen")
@@ -87,25 +83,20 @@ def _refuse_changes(month: Month, state: PeriodState, *, refresh: bool) -> None:
 
 
 def _result(month: Month, final: Path, version: int, *, changed: bool) -> RunResult:
-    from reconlib.steps import read_stage
-
     failed = tuple(row["source"] for row in read_stage(month, "source_status").to_pylist() if row["status"] != "complete")
     return RunResult(VendorError.exit_code if failed else 0, final, version, changed, failed)
 
 
 def read_month_before(month: Month) -> dict[str, pa.Table]:
     """Canonical tables of the month before, to see what changed; empty ones where that month was never read."""
-    from reconlib.schema import CANONICAL, make_table
-    from reconlib.steps import has_stage, read_stage
-
     before = month.previous
     return {name: read_stage(before, name) if has_stage(before, name) else make_table(CANONICAL[name], []) for name in CANONICAL}
 
 
 def _run_pages(month: Month, folder: Path, draft: Path, from_step: str, *, refresh: bool, say: Say) -> None:
-    steps = list(NOTEBOOKS)
+    steps = list(NOTEBOOK_OF)
     log = month.workspace / "run.log"
-    for step, page in NOTEBOOKS.items():
+    for step, page in NOTEBOOK_OF.items():
         output = folder / f"{page}.ipynb"
         if steps.index(step) < steps.index(from_step):
             if not (draft / output.name).is_file():

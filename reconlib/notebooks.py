@@ -14,6 +14,7 @@ from typing import Any
 from reconlib import errors
 from reconlib.errors import ReconError, SettingsError, nearest
 
+WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 _ERRORS: dict[str, type[ReconError]] = {
     name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, ReconError)
 }
@@ -78,16 +79,17 @@ def restore_error(page: str, name: str, text: str) -> ReconError:
 
 
 def strip_run(notebook: Path) -> None:
-    """Removes from an executed notebook what differs between two equal runs: times, paths, the random id papermill gives a cell."""
+    """Removes from an executed notebook what differs between two equal runs: times, paths, live widgets, a cell's random id."""
     import nbformat
 
     node = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
-    node.metadata.pop("papermill", None)
+    for key in ("papermill", "widgets"):
+        node.metadata.pop(key, None)
     for cell in node.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell["id"] = "injected-parameters"
-        for output in cell.get("outputs", []):
-            output.pop("transient", None)
+        if "outputs" in cell:  # a widget lives in a kernel; a static table of the same rows stands beside it
+            cell["outputs"] = [output for output in cell.outputs if WIDGET_MIME not in output.get("data", {})]
     nbformat.write(node, notebook)  # type: ignore[no-untyped-call]

@@ -5,19 +5,23 @@ The same calls serve the command line, the notebooks' widget and the demo; a nam
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from reconlib.changes import record_planned_changes
 from reconlib.errors import SettingsError
 from reconlib.ledger import open_ledger
-from reconlib.review import Imported, import_decisions
+from reconlib.review import Imported, import_decisions, record_finding_decision, record_mapping_decision
 from reconlib.signoff import PeriodState, period_state, reopen, sign
 from reconlib.steps import Month, build_canonical, compare_month, month_events, prepare_sign_off, read_stage
 
 if TYPE_CHECKING:
     from reconlib.steps import SignOffState
+
+Decide = Callable[[Mapping[str, Any], str, str, str], None]  # row, action, target, reason
+REVIEW_AFTER_DAYS = 365  # an exclusion by click is looked at again after a year (T130)
 
 
 def check_name(who: str) -> str:
@@ -27,7 +31,11 @@ def check_name(who: str) -> str:
         SettingsError: none was given; the machine's user is not a person.
     """
     if not who.strip():
-        raise SettingsError("nobody is named", where="--who", hint="say who decides: --who NAME, or set RECON_WHO")
+        raise SettingsError(
+            "nobody is named",
+            where="--who",
+            hint="say who decides: --who NAME on the command line, WHO in a notebook, or RECON_WHO in the environment",
+        )
     return who.strip()
 
 
@@ -54,6 +62,48 @@ def import_month_decisions(month: Month, file: Path, *, who: str, at: datetime) 
             accounts=read_stage(month, "account_mapping"),
             products=read_stage(month, "product_mapping"),
         )
+
+
+def decide_mapping_by(month: Month, who: str) -> Decide:
+    """What a click in the mapping queue does: one decision in the ledger, at once, with what the row showed.
+
+    An exclusion is looked at again after a year; a name is asked for at the first click, so that looking needs none.
+    """
+
+    def decide(row: Mapping[str, Any], action: str, target: str, reason: str) -> None:
+        relation = "account" if "vendor_account_id" in row else "product"
+        excluding = action == "exclude"
+        with open_ledger(month.ledger_url) as ledger:
+            record_mapping_decision(
+                ledger,
+                **_facts(month, who),
+                relation=relation,
+                source=row["source"],
+                vendor_id=row[f"vendor_{relation}_id"],
+                decision="map" if action == "accept" else action,
+                target_id=None if excluding or action == "undo" else target or None,
+                why=reason,
+                until=month.period.end + timedelta(days=REVIEW_AFTER_DAYS) if excluding else None,
+                seen={name: row[name] for name in (f"{relation}_name", "units_qty", "monthly_cost", "score", "reason")},
+            )
+
+    return decide
+
+
+def decide_finding_by(month: Month, who: str) -> Decide:
+    """What a click on a finding does: one decision in the ledger, at once, bound to the finding's values."""
+
+    def decide(row: Mapping[str, Any], action: str, target: str, reason: str) -> None:
+        del target
+        with open_ledger(month.ledger_url) as ledger:
+            record_finding_decision(ledger, **_facts(month, who), finding=row, decision=action, why=reason)
+
+    return decide
+
+
+def _facts(month: Month, who: str) -> dict[str, Any]:
+    name = check_name(who or month.environ.get("RECON_WHO", ""))
+    return {"book": month.params.book, "period": month.period, "who": name, "at": month.now()}
 
 
 def sign_month(month: Month, *, role: Literal["preparer", "reviewer"], who: str, at: datetime) -> PeriodState:

@@ -26,6 +26,12 @@ def keep_kinds(findings: pa.Table, *kinds: str) -> pa.Table:
     return pa.Table.from_pylist([row for row in findings.to_pylist() if row["kind"] in kinds], schema=findings.schema)
 
 
+def keep_open(findings: pa.Table) -> pa.Table:
+    """The findings nobody has decided, most absolute money first."""
+    rows = [row for row in findings.to_pylist() if row["status"] == "open"]
+    return pa.Table.from_pylist(sorted(rows, key=_weight), schema=findings.schema)
+
+
 def count_not_comparable(cells: pa.Table) -> int:
     """Client and service pairs that could not be compared: no count, or no source for one."""
     return sum(status in NOT_COMPARABLE for status in cells["status"].to_pylist())
@@ -61,18 +67,18 @@ def rank_findings(findings: pa.Table, effective_date: date) -> pa.Table:
 
     Grain: one finding. Order: client money, then own cost, then units; unknown money last. ``effective_date``: when a change would bill.
     """
-
-    def weight(row: Row) -> tuple[Decimal, Decimal, Decimal, str]:
-        return (-abs(row["monthly_impact"] or ZERO), -abs(row["cost_impact"] or ZERO), -abs(row["variance_qty"] or ZERO), row["finding_id"])
-
     rows = []
-    for rank, row in enumerate(sorted(findings.to_pylist(), key=weight), 1):
+    for rank, row in enumerate(sorted(findings.to_pylist(), key=_weight), 1):
         about = row["client_name"] or f"{row['source']}: nobody yet"
         step = describe_step(row, effective_date)
         rows.append({"rank": rank, "about": about, **row, "difference": describe_difference(row), "what_to_do": step})
     texts = [pa.field(name, pa.string()) for name in ("about", "difference", "what_to_do")]
     fields = [pa.field("rank", pa.int64()), *(f.with_nullable(True) for f in findings.schema), *texts]
     return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def _weight(row: Row) -> tuple[Decimal, Decimal, Decimal, str]:
+    return (-abs(row["monthly_impact"] or ZERO), -abs(row["cost_impact"] or ZERO), -abs(row["variance_qty"] or ZERO), row["finding_id"])
 
 
 _DIFFERENCE = {
@@ -152,13 +158,14 @@ def sum_by(findings: pa.Table, column: str) -> pa.Table:
 
 
 _PATTERNS = (
-    ("contracted = purchased = used", "nothing to do"),
+    ("billed as expected", "nothing to do"),
     ("used above billed", "raise the line, or say why not"),
     ("used below billed", "lower the line, unless a minimum or commitment holds it"),
     ("purchased above used", "seats paid for and idle; reduce when the commitment ends"),
     ("purchased below used", "assigned without being bought: order them or take them back"),
     ("no line, in use", "sold or given away? add a line or record why not"),
-    ("a number is missing", "not comparable; nothing is assumed"),
+    ("a count is missing", "not comparable; nothing is assumed"),
+    ("a flat fee", "no unit is counted"),
 )
 
 
@@ -175,7 +182,9 @@ def count_patterns(cells: pa.Table) -> pa.Table:
 
 def _pattern(row: Row) -> str:
     billed, used, bought, expected = row["billed_qty"], row["used_qty"], row["purchased_qty"], row["expected_qty"]
-    if expected is None:
+    if row["status"] == "flat":
+        index = 7
+    elif expected is None:
         index = 6
     elif not row["lines"] and expected:
         index = 5

@@ -56,6 +56,12 @@ def keep_states(mapping: pa.Table, *states: str) -> pa.Table:
     return pa.Table.from_pylist([row for row in mapping.to_pylist() if row["state"] in states], schema=mapping.schema)
 
 
+def list_choices(table: pa.Table, what: str) -> list[tuple[str, str]]:
+    """Id and name of every client or service a person may choose, by name; the recycle bin is left out (T14)."""
+    rows = [(row[f"{what}_id"], row[f"{what}_name"]) for row in table.to_pylist() if not row.get("is_deleted")]
+    return sorted(rows, key=lambda row: (row[1], row[0]))
+
+
 def list_shared_clients(accounts: pa.Table) -> pa.Table:
     """Clients that several accounts of one source are mapped to: right for a client with two tenants, else a wrong mapping."""
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)

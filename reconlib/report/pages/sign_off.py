@@ -36,7 +36,7 @@ def describe_signatures(state: PeriodState) -> str:
 
 def describe_missing(gates: Iterable[Gate]) -> list[str]:
     """What keeps the month from being signed, one sentence a gate; empty when it is ready."""
-    return [f"{gate.name}: {gate.detail} – go to {gate.where_to_go}" for gate in gates if not gate.ok]
+    return [f"{gate.name}: {gate.count} to settle – go to {gate.where_to_go}" for gate in gates if not gate.ok]
 
 
 def list_gates(gates: Iterable[Gate]) -> list[tuple[bool, str, str, str]]:
