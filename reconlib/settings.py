@@ -199,9 +199,10 @@ def _from_keyring(name: str) -> str | None:
     except ImportError:
         return None
     try:
-        return keyring.get_password("reconlib", name)
+        value: str | None = keyring.get_password("reconlib", name)
     except keyring.errors.KeyringError:
         return None
+    return value
 
 
 def read_environ(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
