@@ -122,11 +122,16 @@ def format_price(price: Decimal | None) -> str:
 @app.function
 def shown(table: pa.Table, *, selection: str | None = None, page_size: int = 15) -> mo.ui.table:
     """The table for reading: short headers, numbers to the right and exact, empty where nothing is known."""
-    headers = [HEADERS.get(name) or name.removesuffix("_qty").removesuffix("_name").removesuffix("_date").replace("_", " ") for name in table.column_names]
+    headers = [
+        HEADERS.get(name) or name.removesuffix("_qty").removesuffix("_name").removesuffix("_date").replace("_", " ")
+        for name in table.column_names
+    ]
     formats, right = {}, {}
     for index, (name, header) in enumerate(zip(table.column_names, headers, strict=True)):
         if pa.types.is_decimal(table.schema.field(name).type):
-            formats[header] = format_amount if name.endswith("_impact") else format_price if name.endswith(("_price", "_cost")) else format_qty
+            formats[header] = (
+                format_amount if name.endswith("_impact") else format_price if name.endswith(("_price", "_cost")) else format_qty
+            )
             right[header] = "right"
         elif pa.types.is_integer(table.schema.field(name).type):
             right[header] = "right"
@@ -225,7 +230,9 @@ def totals(findings: pa.Table, of: int) -> str:
         impacts = findings.filter(pc.field("currency") == currency)["monthly_impact"].drop_null().to_pylist()
         under, over = sum((v for v in impacts if v > 0), Decimal(0)), sum((-v for v in impacts if v < 0), Decimal(0))
         if impacts:
-            lines.append(f"under-billed {format_amount(under, currency)} {currency} a month, over-billed {format_amount(over, currency)} {currency} a month")
+            lines.append(
+                f"under-billed {format_amount(under, currency)} {currency} a month, over-billed {format_amount(over, currency)} {currency} a month"
+            )
     return "\n".join(lines)
 
 
@@ -334,7 +341,13 @@ def explained(finding):
 def units(finding, records, tables):
     _anchor = tables["anchors"].filter(pc.field("service_id") == (finding["service_id"] or ""))["anchor_code"].to_pylist()
     _note = f"a bundle, counted at its anchor {_anchor[0]} · " if _anchor else ""
-    mo.vstack([mo.md("## The units behind the count: which were counted, which were left out and why"), mo.plain_text(_note + tally(records)), shown(records)])
+    mo.vstack(
+        [
+            mo.md("## The units behind the count: which were counted, which were left out and why"),
+            mo.plain_text(_note + tally(records)),
+            shown(records),
+        ]
+    )
     return
 
 
@@ -347,8 +360,23 @@ def billed_lines(lines):
 
 @app.cell
 def months(history):
-    _columns = ["period", "contracted_qty", "billed_qty", "purchased_qty", "used_qty", "expected_qty", "variance_qty", "monthly_impact", "currency", "status"]
-    _note = "Every compared month with a line or a count of it." if history.num_rows > 1 else "No earlier compared month has a line or a count of it."
+    _columns = [
+        "period",
+        "contracted_qty",
+        "billed_qty",
+        "purchased_qty",
+        "used_qty",
+        "expected_qty",
+        "variance_qty",
+        "monthly_impact",
+        "currency",
+        "status",
+    ]
+    _note = (
+        "Every compared month with a line or a count of it."
+        if history.num_rows > 1
+        else "No earlier compared month has a line or a count of it."
+    )
     mo.vstack([mo.md("## The months before"), mo.md(_note), shown(history.select(_columns))])
     return
 
