@@ -112,7 +112,7 @@ def _decided(row: Mapping[str, Any], event: Event, period: Period, as_of: date) 
         word = {"dismiss": "dismissed", "credit_client": "credited"}.get(decision, "approved")
         over = f"reopened: {word} in {event.period}, still there"
     if over:
-        return {"status": "open", "explanation": f"{row['explanation'].removesuffix('.')}; {over}."}
+        return {"status": "open", "explanation": f"{row['explanation'].removesuffix('.')}; {over}"}
     return {"status": _STATUS[decision], "cause": values["cause"] or row["cause"]}
 
 

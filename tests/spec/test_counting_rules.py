@@ -112,6 +112,19 @@ def test_t39_included_units_are_free_on_both_sides(line: str, included: str, use
     assert (cell["contracted_qty"], cell["billed_qty"], cell["variance_qty"]) == (int(line), billed, variance)
 
 
+@pytest.mark.parametrize(("used", "expected"), [("80", 100), ("120", 120)])
+def test_t36_a_committed_minimum_is_due_when_use_is_below_it(used: str, expected: int) -> None:
+    rules = {"services": {"SAAS": {"used": [{"products": ["SAAS"]}], "minimum": 100}}}
+    month = run_month("client  service  qty\nAcme  SAAS  100", usage=f"client  service  qty\nAcme  SAAS  {used}", rules=rules)
+    assert month.cell("Acme", "SAAS")["expected_qty"] == expected
+
+
+@pytest.mark.parametrize(("tolerance", "status"), [("0", "under_billed"), ("1", "under_billed"), ("2", "matched")])
+def test_t122_every_unit_counts_unless_the_rules_tolerate_it(tolerance: str, status: str) -> None:
+    month = run_month(ONE_LINE, usage="client  service  qty\nAcme  EDR  12", rules={"tolerance_qty": tolerance})
+    assert month.cell("Acme", "EDR")["status"] == status
+
+
 MAILBOXES = """
 client  service  class
 Acme    MAIL     user

@@ -88,3 +88,14 @@ def test_a_row_that_cannot_be_used_is_a_finding_until_somebody_decides(month):
     (finding,) = [row for row in compare_month(month).findings.to_pylist() if row["kind"] == "unusable_rows"]
     assert (finding["source"], finding["variance_qty"]) == ("rmm", 1)
     assert finding["explanation"].startswith("1 row of rmm could not be used; the first: ")
+
+
+def test_t16_a_line_gone_from_the_psa_is_gone_here_too(month):
+    sync_month(month)
+    before = {row["agreement_line_id"] for row in read_stage(month, "agreement_lines").to_pylist()}
+    path = month.root / "params/exports/psa-lines-2026-10.csv"
+    kept = [line for line in path.read_text("utf-8").splitlines() if not line.startswith("1009,")]
+    path.write_text("\n".join(kept) + "\n", "utf-8")
+    sync_month(month)
+    after = {row["agreement_line_id"] for row in read_stage(month, "agreement_lines").to_pylist()}
+    assert before - after == {"1009"}
