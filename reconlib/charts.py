@@ -23,6 +23,7 @@ UNDER, OVER, UNKNOWN, EVEN, LAST = "#3a7fc4", "#d0712a", "#9aa1ab", "#e9ecef", "
 FONT = '-apple-system, BlinkMacSystemFont, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Liberation Sans", sans-serif'
 NAME_CHARS = 30
 BAR_PX = 30  # height of one horizontal bar with its gap
+MAP_CHARS = 165  # characters of all the map's column headings side by side
 LABEL_SHARE = 0.1  # a segment narrower than this share of the widest bar has its label in the hover only
 SHOWN_MAX = 15  # bars of a ranking; the rest is one bar
 
@@ -77,7 +78,8 @@ def plot_waterfall(comparison: pd.DataFrame, *, currency: str = "") -> go.Figure
         )
     )
     _lay_out(fig, f"From billed to should-bill, {code} a month", 400)
-    fig.update_yaxes(title=f"change from what is billed, {code}")
+    fig.update_xaxes(showgrid=False)
+    fig.update_yaxes(title={"font": {"size": 12}, "text": f"change from what is billed, {code}"})
     return fig
 
 
@@ -107,7 +109,7 @@ def plot_client_service_map(cells: pd.DataFrame, *, currency: str = "", max_clie
     grid = [[at.get((client, service)) for service in order] for client in chosen]
     peak = max((abs(float(row["monthly_impact"])) for row in rows if row["monthly_impact"] is not None), default=1.0) or 1.0
     common: dict[str, Any] = {
-        "x": _unique(_wrapped(services[s]) for s in order),
+        "x": _unique(_wrapped(services[s], int(MAP_CHARS / len(order))) for s in order),
         "y": _unique(_label(names[c]) for c in chosen),
         "xgap": 3,
         "ygap": 3,
@@ -115,9 +117,11 @@ def plot_client_service_map(cells: pd.DataFrame, *, currency: str = "", max_clie
     hover = [[_map_hover(row, code) for row in line] for line in grid]
     fig = go.Figure()
     fig.add_heatmap(
-        z=[[1.0 if row and row["monthly_impact"] is None else None for row in line] for line in grid],
-        text=[["no data" if row and row["status"] in UNKNOWN_STATUS else _short(row) for row in line] for line in grid],
-        colorscale=[[0, LAST], [1, LAST]],
+        z=[[float(row["status"] in UNKNOWN_STATUS) if row and row["monthly_impact"] is None else None for row in line] for line in grid],
+        text=[[_no_amount(row) for row in line] for line in grid],
+        zmin=0,
+        zmax=1,
+        colorscale=[[0, EVEN], [1, LAST]],
         showscale=False,
         customdata=hover,
         texttemplate="<i>%{text}</i>",
@@ -138,12 +142,14 @@ def plot_client_service_map(cells: pd.DataFrame, *, currency: str = "", max_clie
         hovertemplate="%{customdata}<extra></extra>",
         **common,
     )
+    if hatch := _hatch(grid):
+        fig.add_shape(type="path", path=hatch, line={"color": UNKNOWN, "width": 1}, layer="above")
     shown = f"{len(chosen)} of {len(weight)} clients" if len(chosen) < len(weight) else f"{len(chosen)} clients"
-    note = f"{shown}; + under-billed (blue), − over-billed (orange), no data: no count received"
+    note = f"{shown}; + under-billed (blue), − over-billed (orange), hatched: no data"
     _lay_out(fig, f"Where the money is, {code} a month", 124 + 28 * len(chosen), note)
     fig.update_yaxes(autorange="reversed", showgrid=False)
-    fig.update_xaxes(side="top", showgrid=False, tickangle=0 if len(order) <= 9 else -45)
-    fig.update_layout(margin={"t": 112 if len(order) <= 9 else 150, "b": 12})
+    fig.update_xaxes(side="top", showgrid=False, tickangle=0, tickfont={"size": 11})
+    fig.update_layout(margin={"t": 126, "b": 12})
     return fig
 
 
@@ -380,8 +386,20 @@ def _direction(amount: Decimal) -> str:
     return "under-billed" if amount > 0 else "over-billed"
 
 
-def _short(row: Mapping[str, Any] | None) -> str:
-    return "" if row is None else str(row["status"]).replace("_", " ")
+def _no_amount(row: Mapping[str, Any] | None) -> str:
+    if row is None or row["monthly_impact"] is not None:
+        return ""
+    return "no data" if row["status"] in UNKNOWN_STATUS else str(row["status"]).replace("_", " ")
+
+
+def _hatch(grid: list[list[dict[str, Any] | None]]) -> str:
+    """Path of diagonal strokes over every cell that is not known; positions count columns and rows."""
+    strokes = []
+    for y, line in enumerate(grid):
+        for x, row in enumerate(line):
+            if row and row["monthly_impact"] is None and row["status"] in UNKNOWN_STATUS:
+                strokes += [f"M{x - 0.47 + at:.2f},{y + 0.44} L{x - 0.35 + at:.2f},{y - 0.44}" for at in (0.0, 0.2, 0.41, 0.62, 0.82)]
+    return " ".join(strokes)
 
 
 def _map_text(row: Mapping[str, Any] | None, currency: str) -> str:
@@ -404,9 +422,9 @@ def _label(name: object, chars: int = NAME_CHARS) -> str:
     return escape(text if len(text) <= chars else text[: chars - 1].rstrip() + "…", quote=False)
 
 
-def _wrapped(name: object, chars: int = 14) -> str:
-    """A heading of a narrow column: at most three lines."""
-    lines = textwrap.wrap(" ".join(str(name).split()), chars, max_lines=3, placeholder="…")
+def _wrapped(name: object, chars: int) -> str:
+    """A heading of a narrow column: at most four lines."""
+    lines = textwrap.wrap(" ".join(str(name).split()), max(8, min(16, chars)), max_lines=4, placeholder="…")
     return "<br>".join(escape(line, quote=False) for line in lines)
 
 
@@ -441,7 +459,13 @@ def _lay_out(fig: go.Figure, title: str, height: int, note: str = "") -> None:
     )
     fig.update_xaxes(automargin=True, gridcolor="#e3e5e8", zerolinecolor="#9aa1ab", fixedrange=True, separatethousands=True, ticks="")
     fig.update_yaxes(
-        automargin=True, gridcolor="#e3e5e8", zerolinecolor="#9aa1ab", fixedrange=True, separatethousands=True, ticksuffix=" ", ticks=""
+        automargin=True,
+        gridcolor="#e3e5e8",
+        zerolinecolor="#9aa1ab",
+        fixedrange=True,
+        separatethousands=True,
+        ticklabelstandoff=6,
+        ticks="",
     )
 
 

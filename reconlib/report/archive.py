@@ -106,6 +106,7 @@ def publish_version(build: Path, final: Path) -> Path:
             )
         final.replace(old)
     final.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copymode(final.parent, build)  # a temporary folder is closed to others; the archive is not
     build.replace(final)
     shutil.rmtree(old, ignore_errors=True)
     return final

@@ -6,8 +6,9 @@ Under- and over-billing are never netted: a total over both signs is two totals.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,7 @@ TONES = {
     "approved": "good",
     "matched": "good",
 }
+_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")  # a date is never broken over two lines
 PLAIN_ROWS = 20  # rows of a table's plain text, for logs
 
 
@@ -84,6 +86,7 @@ class Cell:
     title: str = ""
     tone: str = ""
     word: str = ""
+    code: str = ""  # currency, where it is not the heading's
 
 
 def words(code: str) -> str:
@@ -207,17 +210,20 @@ def show_table(
     codes = [str(row.get("currency") or currency) for row in rows]
     if money and any(not code for code, row in zip(codes, rows, strict=True) if any(not is_missing(row[m]) for m in money)):
         raise DataError("money without a currency", where=f"table {caption!r}", hint="pass currency= or keep the currency column")
-    single = len(set(codes)) <= 1
+    usual = max(sorted(set(codes)), key=codes.count) if codes else ""  # stands in the heading; other codes in their cells
+    several = len(set(codes)) > 1
     cells = [
         {name: format_value(name, row[name], currency=code if name in money else None) for name in chosen}
         for row, code in zip(rows, codes, strict=True)
     ]
-    if not single:
-        cells = [{n: _with_code(c, code) if n in money else c for n, c in row.items()} for row, code in zip(cells, codes, strict=True)]
+    cells = [
+        {n: _with_code(cell, code) if n in money and code != usual else cell for n, cell in row.items()}
+        for row, code in zip(cells, codes, strict=True)
+    ]
     right = {n for n in chosen if n in money or n in total or any(row[n].number is not None for row in cells)}
     heads = {}
     for name in chosen:
-        code = f", {codes[0]}" if name in money and rows and single and codes[0] else ""
+        code = f", {usual}{' unless marked' if several else ''}" if name in money and usual else ""
         heads[name] = titles.get(name, header(name)) + code
     totals = {name: _total(name, [row[name] for row in rows], codes if name in money else []) for name in total if rows}
     body = _html(chosen, heads, cells, right, totals, [_detail(row, details) for row in rows] if details else None, max_rows)
@@ -225,7 +231,7 @@ def show_table(
 
 
 def _with_code(cell: Cell, code: str) -> Cell:
-    return cell if cell.number is None else Cell(f"{cell.text} {code}", cell.number, cell.title, cell.tone, cell.word)
+    return cell if cell.number is None else replace(cell, text=f"{cell.text} {code}", code=code)
 
 
 def _total(name: str, values: list[Any], codes: list[str]) -> list[tuple[str, str]]:
@@ -241,7 +247,7 @@ def _total(name: str, values: list[Any], codes: list[str]) -> list[tuple[str, st
             sums[(code, exact < 0)] = sums.get((code, exact < 0), Decimal(0)) + exact
     if len(sums) > 1:
         sums = {key: value for key, value in sums.items() if value}
-    several = len({code for code, _ in sums}) > 1
+    several = len(set(codes)) > 1
     lines = []
     for (code, negative), value in sorted(sums.items(), key=lambda item: (item[0][0], item[0][1])):
         cell = _number(name, value, code or None)
@@ -273,7 +279,8 @@ def _html(
 ) -> str:
     head = "".join(f'<th scope="col"{_class("num" if n in right else "")}>{esc(heads[n])}</th>' for n in chosen)
     out = [f"<thead><tr>{head}</tr></thead>"]
-    lines = [_row(chosen, row, right) for row in cells]
+    label = next((index for index, name in enumerate(chosen) if name not in right), 0)
+    lines = [_row(chosen, row, right, label) for row in cells]
     if details:
         span = len(chosen)
         out += [
@@ -292,29 +299,34 @@ def _class(name: str) -> str:
     return f' class="{name}"' if name else ""
 
 
-def _row(chosen: list[str], row: Mapping[str, Cell], right: set[str]) -> str:
+def _row(chosen: list[str], row: Mapping[str, Cell], right: set[str], label: int) -> str:
     out = []
     for index, name in enumerate(chosen):
         cell = row[name]
-        tag, scope = ("th", ' scope="row"') if index == 0 else ("td", "")
+        tag, scope = ("th", ' scope="row"') if index == label else ("td", "")
         value = f' data-v="{esc(cell.number)}"' if cell.number is not None else ""
+        value += f' data-code="{esc(cell.code)}"' if cell.code else ""
         title = f' title="{esc(cell.title)}"' if cell.title else ""
         kind = " ".join(filter(None, ("num" if name in right else "", cell.tone if cell.tone == "missing" else "")))
         tagged = name in CODED and cell.tone and cell.tone != "missing"
-        text = f'<span class="tag {cell.tone}">{esc(cell.text)}</span>' if tagged else esc(cell.text)
+        text = (
+            f'<span class="tag {cell.tone}">{esc(cell.text)}</span>'
+            if tagged
+            else _DAY.sub(r'<span class="day">\g<0></span>', esc(cell.text))
+        )
         word = f' <span class="word {cell.tone}">{esc(cell.word)}</span>' if cell.word else ""
         out.append(f"<{tag}{scope}{_class(kind)}{value}{title}>{text}{word}</{tag}>")
     return f"<tr>{''.join(out)}</tr>"
 
 
 def _total_row(chosen: list[str], right: set[str], totals: Mapping[str, list[tuple[str, str]]], rows: int) -> str:
-    out = []
-    for index, name in enumerate(chosen):
+    label = "Total" if rows == 1 else f"Total of all {rows:,} rows"
+    span = max(1, next((index for index, name in enumerate(chosen) if name in totals), 1))
+    first = "".join(_sum(text, word) for text, word in totals.get(chosen[0], []))
+    out = [f'<th scope="row" colspan="{span}">{label}{first}</th>']
+    for name in chosen[span:]:
         parts = "".join(_sum(text, word) for text, word in totals.get(name, []))
-        label = "Total" if rows == 1 else f"Total of all {rows:,} rows"
-        text = f"{label} {parts}".strip() if index == 0 else parts
-        tag, scope = ("th", ' scope="row"') if index == 0 else ("td", "")
-        out.append(f"<{tag}{scope}{_class('num' if name in right and index else '')}>{text}</{tag}>")
+        out.append(f"<td{_class('num' if name in right else '')}>{parts}</td>")
     return f"<tr>{''.join(out)}</tr>"
 
 

@@ -14,7 +14,7 @@
   const shownText = (cell) => cell.textContent.replace(/\s+/g, " ").trim();
   const field = (cell) => {
     const number = "v" in cell.dataset && /^-?\d+(\.\d+)?$/.test(cell.dataset.v);
-    let text = number ? cell.dataset.v : shownText(cell);
+    let text = number ? [cell.dataset.v, cell.dataset.code].filter(Boolean).join(" ") : shownText(cell);
     if (!number && /^[\s"']*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/.test(text)) text = "'" + text;
     return '"' + text.replaceAll('"', '""') + '"';
   };
