@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconlib.errors import ReconError
-from reconlib.report.table import format_value, header, is_missing, rows_of, words
+from reconlib.report.cells import format_value, header, is_missing, rows_of, words
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconlib.report.table import is_missing, rows_of
+from reconlib.report.cells import is_missing, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 from reconlib.errors import DataError
 from reconlib.money import format_amount
+from reconlib.report.cells import format_value
 from reconlib.report.markup import Shown, esc, render_markdown
-from reconlib.report.table import format_value, show_table
+from reconlib.report.table import show_table
 
 __all__ = ["PLOT_CONFIG", "Shown", "callout", "checklist", "figure", "kpi", "md", "show_table"]
 

@@ -5,170 +5,23 @@ Under- and over-billing are never netted: a total over both signs is two totals.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from reconlib.errors import DataError, nearest
-from reconlib.money import format_amount, format_qty, round_amount
+from reconlib.report.cells import CODED, Cell, format_number, format_value, header, is_missing, rows_of
 from reconlib.report.markup import Shown, esc
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# What stands where a value is not known, and why. Anything else: "–".
-UNKNOWN = {
-    "used_qty": ("no data", "no count was received: this is not zero"),
-    "purchased_qty": ("no data", "no purchase was received: this is not zero"),
-    "expected_qty": ("no data", "without a count nothing can be expected"),
-    "variance_qty": ("no data", "without a count there is no difference"),
-    "contracted_qty": ("no line", "no agreement line in scope"),
-    "billed_qty": ("no line", "no agreement line in scope"),
-    "records": ("no data", "nothing was received"),
-    "previous_records": ("no data", "nothing was received last month"),
-    "monthly_impact": ("no amount", "not known, so not part of any total"),
-}
-NOTHING = ("–", "not known, or does not apply")
-
-HEADERS = {
-    "monthly_impact": "A month",
-    "cost_impact": "Cost a month",
-    "monthly_effect": "Effect a month",
-    "variance_qty": "Difference",
-    "quantity_qty": "Units",
-    "units_qty": "Units",
-    "runner_up_name": "Runner-up",
-    "client_name": "Client",
-    "service_name": "Service",
-    "product_name": "Vendor product",
-    "account_name": "Vendor account",
-    "previous_records": "Last month",
-    "as_of_at": "As of",
-    "kind": "What is wrong",
-    "score": "Sure",
-    "confidence": "Sure",
-    "reason": "Why",
-}
-CODED = frozenset({"kind", "status", "state", "bucket", "certainty", "billable", "decided_by", "measure", "record_kind", "action"})
-TONES = {
-    "under_billed": "under",
-    "new_revenue": "under",
-    "over_billed": "over",
-    "orphan_line": "over",
-    "failed": "bad",
-    "not_arrived": "bad",
-    "partial": "unknown",
-    "no_count": "unknown",
-    "no_source": "unknown",
-    "unmapped": "unknown",
-    "suggested": "unknown",
-    "complete": "good",
-    "verified": "good",
-    "mapped": "good",
-    "approved": "good",
-    "matched": "good",
-}
 _DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")  # a date is never broken over two lines
+DENSE_COLUMNS = 11  # a table with more is set smaller
 PLAIN_ROWS = 20  # rows of a table's plain text, for logs
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell: what is shown, the plain number behind it when it is one, and its tone."""
-
-    text: str
-    number: str | None = None
-    title: str = ""
-    tone: str = ""
-    word: str = ""
-    code: str = ""  # currency, where it is not the heading's
-
-
-def words(code: str) -> str:
-    """A code of the tables as people read it.
-
-    Example:
-        >>> words("under_billed"), words("no_count")
-        ('under-billed', 'no count')
-    """
-    return {"under_billed": "under-billed", "over_billed": "over-billed"}.get(code, code.replace("_", " "))
-
-
-def header(name: str) -> str:
-    """A column's name as people read it.
-
-    Example:
-        >>> header("contracted_qty"), header("first_seen")
-        ('Contracted', 'First seen')
-    """
-    if name in HEADERS:
-        return HEADERS[name]
-    text = name
-    for suffix in ("_qty", "_amount", "_date", "_at"):
-        text = text.removesuffix(suffix)
-    return text.replace("_", " ").strip().capitalize() or name
-
-
-def is_missing(value: object) -> bool:
-    """A null of any library: None, NaN, NaT, pandas NA."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, float) and math.isnan(value)
-
-
-def rows_of(table: pa.Table | pd.DataFrame | Sequence[Mapping[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
-    """Column names and rows of any table analysts hold, with exact values."""
-    anything: Any = table  # told apart by what it can do: pyarrow and pandas are not imported for it
-    if hasattr(anything, "to_pylist"):
-        return list(anything.column_names), anything.to_pylist()
-    if hasattr(anything, "itertuples"):
-        names = [str(name) for name in anything.columns]
-        return names, [dict(zip(names, row, strict=True)) for row in anything.itertuples(index=False, name=None)]
-    rows = [dict(row) for row in anything]
-    return list(dict.fromkeys(name for row in rows for name in row)), rows
-
-
-def format_value(name: str, value: object, *, currency: str | None = None) -> Cell:
-    """One value as a cell: money when a currency is given, exact, unknown in words.
-
-    Example:
-        >>> format_value("used_qty", None).text, format_value("x", Decimal("33.000000")).text
-        ('no data', '33')
-    """
-    if is_missing(value):
-        text, title = UNKNOWN.get(name, NOTHING)
-        return Cell(text, title=title, tone="missing")
-    if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
-        return Cell("yes" if value else "no")
-    if isinstance(value, Decimal):
-        return _number(name, value, currency)
-    if isinstance(value, int) or type(value).__name__.startswith(("int", "uint")):
-        return _number(name, Decimal(int(value)), currency)  # type: ignore[call-overload]
-    if isinstance(value, float) or type(value).__name__.startswith("float"):
-        return _number(name, Decimal(repr(float(value))), None)  # type: ignore[arg-type]
-    if isinstance(value, datetime):
-        return Cell(f"{value:%Y-%m-%d %H:%M} UTC")
-    if isinstance(value, date):
-        return Cell(value.isoformat())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return Cell(", ".join(str(v) for v in value))
-    text = str(value)
-    return Cell(words(text), tone=TONES.get(text, "code")) if name in CODED and text else Cell(text)
-
-
-def _number(name: str, value: Decimal, currency: str | None) -> Cell:
-    exact = not currency or round_amount(value, currency) != value
-    text = format_qty(value) if exact or currency is None else format_amount(value, currency)
-    plain = text.replace(",", "")
-    tone, word = "", ""
-    if name == "monthly_impact" and value:
-        tone, word = ("under", "under-billed") if value > 0 else ("over", "over-billed")
-    return Cell(text.replace("-", "−"), number=plain, tone=tone, word=word)
 
 
 def show_table(
@@ -211,7 +64,6 @@ def show_table(
     if money and any(not code for code, row in zip(codes, rows, strict=True) if any(not is_missing(row[m]) for m in money)):
         raise DataError("money without a currency", where=f"table {caption!r}", hint="pass currency= or keep the currency column")
     usual = max(sorted(set(codes)), key=codes.count) if codes else ""  # stands in the heading; other codes in their cells
-    several = len(set(codes)) > 1
     cells = [
         {name: format_value(name, row[name], currency=code if name in money else None) for name in chosen}
         for row, code in zip(rows, codes, strict=True)
@@ -223,7 +75,7 @@ def show_table(
     right = {n for n in chosen if n in money or n in total or any(row[n].number is not None for row in cells)}
     heads = {}
     for name in chosen:
-        code = f", {usual}{' unless marked' if several else ''}" if name in money and usual else ""
+        code = f", {usual}" if name in money and usual else ""
         heads[name] = titles.get(name, header(name)) + code
     totals = {name: _total(name, [row[name] for row in rows], codes if name in money else []) for name in total if rows}
     body = _html(chosen, heads, cells, right, totals, [_detail(row, details) for row in rows] if details else None, max_rows)
@@ -250,7 +102,7 @@ def _total(name: str, values: list[Any], codes: list[str]) -> list[tuple[str, st
     several = len(set(codes)) > 1
     lines = []
     for (code, negative), value in sorted(sums.items(), key=lambda item: (item[0][0], item[0][1])):
-        cell = _number(name, value, code or None)
+        cell = format_number(name, value, code or None)
         text = f"{cell.text} {code}" if several and code else cell.text
         lines.append((text, cell.word or ("minus" if negative and len(sums) > 1 else "")))
     if unknown:
@@ -292,7 +144,8 @@ def _html(
     if totals:
         out.append(f"<tfoot>{_total_row(chosen, right, totals, len(cells))}</tfoot>")
     limit = f' data-max="{max_rows}"' if max_rows and max_rows < len(cells) else ""
-    return f"<table{limit}>{''.join(out)}</table>"
+    dense = _class("dense" if len(chosen) > DENSE_COLUMNS else "")
+    return f"<table{dense}{limit}>{''.join(out)}</table>"
 
 
 def _class(name: str) -> str:
