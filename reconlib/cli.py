@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -299,7 +299,9 @@ def verify_month_changes(params: Params, period: PeriodOption = "") -> None:
 def push_changes() -> None:
     """Not available: this version writes nothing to a PSA."""
     raise SettingsError(
-        "this version does not write to a PSA", where="changes push", hint="enter the file of 'recon changes export' by hand"
+        "pushing is not available: this version writes nothing to a PSA",
+        where="changes push",
+        hint="enter the file of 'recon changes export' by hand",
     )
 
 
@@ -314,3 +316,69 @@ def explore(params: Params, period: PeriodOption = "") -> None:
     command = [sys.executable, "-m", "marimo", "run", str(month.root / "apps" / "explore.py"), "--host", "127.0.0.1", "--"]
     command += ["--params", str(month.params_path), "--period", str(month.period)]
     raise typer.Exit(subprocess.run(command, cwd=month.root, check=False).returncode)  # noqa: S603 - our own app
+
+
+@app.command()
+def verify(params: Params, period: PeriodOption = "") -> None:
+    """Recompute every hash of a book's archive, or of one month of it, and of its ledger."""
+    from reconlib.ledger import open_ledger
+    from reconlib.report.archive import read_manifest, verify_version
+
+    month = _open(params, period)
+    home = month.root / month.params.archive / month.params.book
+    versions = sorted(home.glob(f"{month.period if period else '*'}/v*/"))
+    faults = [f"{folder.relative_to(home)}: {fault}" for folder in versions for fault in verify_version(folder)]
+    heads = [head for folder in versions if (head := read_manifest(folder).get("ledger_head"))]
+    with open_ledger(month.ledger_url) as ledger:
+        faults += [f"ledger: {fault}" for fault in ledger.verify(heads)]
+    for fault in faults:
+        typer.echo(plain(fault), err=True)
+    if faults:
+        hint = "restore it from a backup; what is there now is not what was published"
+        raise DataError(f"{len(faults)} things are not as they were written", where=str(home), hint=hint)
+    say(f"{len(versions)} versions and the ledger are as they were written")
+
+
+@app.command()
+def index(params: Params) -> None:
+    """Write the index of all months again."""
+    from reconlib.report.archive import read_months, write_index
+
+    month = _open(params, "")
+    archive = month.root / month.params.archive
+    say(str(write_index(archive, read_months(archive))))
+
+
+@app.command()
+def sandbox(
+    period: Annotated[str, typer.Option(help="Billing month it shows.")] = "2026-10",
+    seed: Annotated[int, typer.Option(help="Another seed is another MSP.")] = 7,
+    clients: Annotated[int, typer.Option(min=8, help="How many clients it has.")] = 40,
+    port: Annotated[int, typer.Option(help="Port on this machine; 0: the seed's own.")] = 0,
+    labels: Annotated[Path | None, typer.Option(help="Write what is planted to this file; no step of a month reads it.")] = None,
+) -> None:
+    """Serve a made-up MSP's vendors on this machine until Ctrl-C; prints the params and the environment to use."""
+    from time import sleep
+
+    from reconlib.period import parse_period
+    from reconlib.sandbox.labels import write_labels
+    from reconlib.sandbox.server import DEFAULT_PORT, sandbox_sources, serve
+    from reconlib.sandbox.world import make_world
+
+    world = make_world(seed, clients, parse_period(period))
+    if labels is not None:
+        write_labels(world, labels)
+        say(f"# labels: {labels}")
+    with suppress(KeyboardInterrupt), serve(world, port or DEFAULT_PORT + seed % 1000) as server:
+        say(f"# {world.period} as the vendors show it on {server.now:%Y-%m-%d %H:%M} UTC\nsources:")
+        for name, addresses in sandbox_sources(server).items():
+            say(f"  {name}: " + "{" + ", ".join(f'{key}: "{url}"' for key, url in addresses.items()) + "}")
+        say("\n".join(f"export {name}={value}" for name, value in server.environ.items()))
+        say("# made-up credentials of this sandbox; Ctrl-C stops it")
+        while True:
+            sleep(3600)
+    say("stopped")
+
+
+if __name__ == "__main__":
+    main()

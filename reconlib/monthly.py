@@ -56,7 +56,7 @@ def run_month(
         raise SettingsError(f"no step {from_step!r}", where="--from", hint=nearest(from_step, NOTEBOOK_OF))
     month = open_month(params_file, period)
     home = month.root / month.params.archive / month.params.book / str(month.period)
-    with hold_lock(month.workspace / "locks" / f"{month.period}.lock", say):
+    with hold_lock(month.workspace / "locks" / f"{month.period}.lock", say) as lock:
         events = month_events(month)
         state = period_state(events, month.params.book, month.period)
         version = next_version(events, month.params.book, month.period, _versions(home))
@@ -67,7 +67,7 @@ def run_month(
                 say(f"{month.period} v{version} is {state.state} and published; nothing to do")
                 return _result(month, final, version, changed=False)
         with _building(home) as folder:
-            _run_pages(month, folder, final, from_step, refresh=refresh, say=say)
+            _run_pages(month, folder, final, from_step, lock, refresh=refresh, say=say)
             changed = publish_month(month, folder, final, version)
         shutil.rmtree(home / "failed", ignore_errors=True)
     write_index(month.root / month.params.archive, read_months(month.root / month.params.archive))
@@ -93,7 +93,7 @@ def read_month_before(month: Month) -> dict[str, pa.Table]:
     return {name: read_stage(before, name) if has_stage(before, name) else make_table(CANONICAL[name], []) for name in CANONICAL}
 
 
-def _run_pages(month: Month, folder: Path, draft: Path, from_step: str, *, refresh: bool, say: Say) -> None:
+def _run_pages(month: Month, folder: Path, draft: Path, from_step: str, lock: int, *, refresh: bool, say: Say) -> None:
     steps = list(NOTEBOOK_OF)
     log = month.workspace / "run.log"
     for step, page in NOTEBOOK_OF.items():
@@ -110,7 +110,7 @@ def _run_pages(month: Month, folder: Path, draft: Path, from_step: str, *, refre
             parameters["REFRESH"] = True
         started = time.monotonic()
         try:
-            execute_notebook(month.root / "notebooks" / f"{page}.ipynb", output, parameters, cwd=month.root, log=log)
+            execute_notebook(month.root / "notebooks" / f"{page}.ipynb", output, parameters, cwd=month.root, log=log, keep_open=[lock])
         except ReconError:
             say(f"stopped; what there is of the page: {_keep_failed(output, draft.parent / 'failed')}")
             raise
@@ -146,8 +146,8 @@ def _versions(home: Path) -> list[int]:
 @contextmanager
 def hold_lock(
     path: Path, say: Say, *, wait_seconds: float = LOCK_WAIT_SECONDS, sleep: Callable[[float], None] = time.sleep
-) -> Iterator[None]:
-    """Keeps two runs of one month from interleaving; the system frees the lock of a run that was killed.
+) -> Iterator[int]:
+    """Keeps two runs of one month from interleaving; the system frees the lock when the last process of a killed run is gone.
 
     Raises:
         SettingsError: another run holds it for longer than ``wait_seconds``.
@@ -162,7 +162,7 @@ def hold_lock(
                 raise SettingsError("another run of this month does not end", where=str(path), hint="stop it, then start again")
             sleep(1)
             waited += 1
-        yield
+        yield handle.fileno()
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -7,7 +7,8 @@ injects a random id: each is mended here.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,13 @@ def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
             raise SettingsError(f"no parameter {name!r}", where=notebook.name, hint=nearest(name, declared))
 
 
-def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, Any], *, cwd: Path, log: Path) -> None:
+def execute_notebook(
+    notebook: Path, output: Path, parameters: Mapping[str, Any], *, cwd: Path, log: Path, keep_open: Sequence[int] = ()
+) -> None:
     """Runs one notebook in a kernel of its own and writes it with its outputs, free of clock, machine paths and run ids.
 
-    What the kernel process itself says on stderr (its transport warning, a crash) goes to ``log``.
+    What the kernel process itself says on stderr (its transport warning, a crash) goes to ``log``. The kernel holds the files in
+    ``keep_open`` too: a lock among them stays until the kernel of a killed run is gone.
 
     Raises:
         ReconError: what stopped the notebook, as the class that was raised inside; the partial notebook stands at ``output``.
@@ -45,9 +49,11 @@ def execute_notebook(notebook: Path, output: Path, parameters: Mapping[str, Any]
     import papermill
     from jupyter_client.manager import AsyncKernelManager
 
+    held = {"pass_fds": tuple(keep_open)} if keep_open and sys.platform != "win32" else {}
+
     class LoggedKernel(AsyncKernelManager):
         async def start_kernel(self, **kwargs: Any) -> None:  # type: ignore[override]
-            await super().start_kernel(stderr=sink, **kwargs)
+            await super().start_kernel(stderr=sink, **held, **kwargs)
 
     check_parameters(notebook, parameters)
     logging.getLogger("papermill").setLevel(logging.ERROR)

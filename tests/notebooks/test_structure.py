@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +70,15 @@ def test_papermill_reads_the_parameters_with_their_help(path: Path) -> None:
 
 def test_imports_stand_in_one_cell_after_the_parameters(path: Path) -> None:
     cells = code(path)
-    importing = [i for i, cell in enumerate(cells) if any(isinstance(n, (ast.Import, ast.ImportFrom)) for n in ast.walk(ast.parse(cell.source)))]
+    importing = [
+        i for i, cell in enumerate(cells) if any(isinstance(n, (ast.Import, ast.ImportFrom)) for n in ast.walk(ast.parse(cell.source)))
+    ]
     assert importing == [1]
 
 
 def test_prose_stands_above_every_code_cell(path: Path) -> None:
     cells = read(path).cells
-    for before, cell in zip(cells, cells[1:], strict=False):
+    for before, cell in pairwise(cells):
         if cell.cell_type == "code":
             assert before.cell_type == "markdown", cell.source
 

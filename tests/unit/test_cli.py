@@ -1,0 +1,110 @@
+"""The command line: it answers at once, fails in one line with the right exit code, and names no one by itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from reconlib import cli
+
+PARAMS = 'book: tiny\nperiod: "2026-10"\nsources:\n  psa: {connector: connectwise_psa, base_url: "http://127.0.0.1:9", credentials: CW}\n'
+HEAVY = ("pyarrow", "duckdb", "pandas", "httpx", "sqlalchemy", "papermill", "plotly", "pydantic", "nbformat", "jinja2")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project with one book, as the working folder, and nobody named."""
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params" / "tiny.yaml").write_text(PARAMS, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RECON_WHO", raising=False)
+    return tmp_path
+
+
+def recon(arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["recon", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return int(stop.value.code or 0)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = f"import sys, reconlib.cli; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert recon(["--help"], monkeypatch) == 0
+    out = capsys.readouterr().out
+    for command in ("demo", "sync", "run", "review", "sign", "reopen", "changes", "explore", "verify", "sandbox", "index"):
+        assert f" {command} " in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "params/nowhere.yaml"], 2, "no file params/nowhere.yaml"),
+        (["run", "params/tiny.yaml", "--period", "October"], 2, "'October' is not a billing month"),
+        (["changes", "push"], 2, "pushing is not available"),
+        (["review", "params/tiny.yaml", "--decide", "map", "--on", "acme"], 2, "account/SOURCE/ID"),
+        (["review", "params/tiny.yaml"], 5, "run the mapping step first"),
+        (["explore", "params/nowhere.yaml"], 2, "no file"),
+        (["verify", "params/nowhere.yaml"], 2, "no file"),
+    ],
+)
+def test_an_error_is_one_message_and_its_exit_code(
+    arguments: list[str], code: int, words: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert recon(arguments, monkeypatch) == code
+    said = capsys.readouterr()
+    assert said.err.startswith("error: ")
+    assert words in said.err
+    assert "Traceback" not in said.err
+    assert "Hint: " in said.err
+
+
+def test_a_missing_argument_is_said_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert recon(["sign", "params/tiny.yaml"], monkeypatch) == 2
+    assert "--role" in capsys.readouterr().err
+
+
+def test_nobody_is_taken_from_the_machine(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("USER", "root")
+    assert recon(["reopen", "params/tiny.yaml", "--reason", "a late invoice"], monkeypatch) == 2
+    assert "nobody is named" in capsys.readouterr().err
+
+
+def test_the_environment_may_name_who(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("RECON_WHO", "the reviewer")
+    assert recon(["reopen", "params/tiny.yaml", "--reason", "a late invoice"], monkeypatch) == 7
+    assert "not signed" in capsys.readouterr().err
+
+
+def test_vendor_text_cannot_steer_the_terminal() -> None:
+    assert cli.plain("Acme \x1b[31mred\x07\nnext – Müller") == "Acme \ufffd[31mred\ufffd\nnext – Müller"
+
+
+def test_the_sandbox_says_where_it_is_and_stops_when_told(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.json"
+    command = [sys.executable, "-u", "-c", "from reconlib.cli import main; main()", "sandbox", "--clients", "8", "--labels", str(labels)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TERM": "dumb"}) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "Ctrl-C" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stdout.read()
+    assert process.returncode == 0
+    assert "stopped" in rest
+    assert any("psa:" in line and "http://127.0.0.1:" in line for line in lines)
+    assert any(line.startswith("export CW_PUBLIC_KEY=") for line in lines)
+    assert labels.read_text("utf-8").startswith("[")
