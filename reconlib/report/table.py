@@ -63,7 +63,7 @@ def show_table(
     codes = [str(row.get("currency") or currency) for row in rows]
     if money and any(not code for code, row in zip(codes, rows, strict=True) if any(not is_missing(row[m]) for m in money)):
         raise DataError("money without a currency", where=f"table {caption!r}", hint="pass currency= or keep the currency column")
-    usual = max(sorted(set(codes)), key=codes.count) if codes else ""  # stands in the heading; other codes in their cells
+    usual = next((code for code in sorted(set(codes)) if 2 * codes.count(code) > len(codes)), "")  # in the heading; others in their cells
     cells = [
         {name: format_value(name, row[name], currency=code if name in money else None) for name in chosen}
         for row, code in zip(rows, codes, strict=True)

@@ -49,6 +49,13 @@ def test_currencies_are_not_added_together():
     assert 'data-v="10.00" data-code="EUR">10.00 EUR' in html
 
 
+def test_without_a_usual_currency_every_amount_is_marked():
+    rows = [{"cost": Decimal(1), "currency": code} for code in ("CAD", "USD")]
+    html = show_table(rows, columns=["cost"], money=["cost"], total=["cost"]).html
+    assert "Cost</th>" in html
+    assert [">1.00 CAD<" in html, ">1.00 USD<" in html] == [True, True]
+
+
 def test_the_currency_code_is_in_the_heading_and_money_without_one_is_refused():
     assert "A month, USD</th>" in show_table(ROWS, columns=["client_name", "monthly_impact"], money=["monthly_impact"]).html
     with pytest.raises(DataError, match="money without a currency"):
