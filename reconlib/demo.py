@@ -1,13 +1,13 @@
 """The made-up MSP as a book: its sandbox beside the month that reads it, and two months run from sync to change file.
 
 Only a book whose params say ``sandbox`` is touched; a real book passes through unchanged. What the sandbox planted is never read here:
-the demo's people decide from the findings alone.
+the demo's people decide from the findings alone. Page 10 imports this module, so what only a whole run needs is imported by it.
 """
 
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, timedelta
@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconlib.errors import DataError
-from reconlib.monthly import RunResult, run_month
-from reconlib.people import import_month_decisions, sign_month
-from reconlib.review import CHANGE_KINDS, write_queue
-from reconlib.signoff import period_state
 from reconlib.steps import Month, compare_month, month_events, open_month, sync_month
 
 if TYPE_CHECKING:
+    from reconlib.monthly import RunResult
     from reconlib.sandbox.server import Server
 
 PARAMS = "params/demo.yaml"
@@ -75,6 +72,9 @@ def run_demo(say: Callable[[str], None], params_file: str | Path = PARAMS) -> Ru
 
     Running it again changes nothing.
     """
+    from reconlib.monthly import run_month
+    from reconlib.signoff import period_state
+
     last = open_month(params_file)
     first = start_sandbox(last.previous)
     if period_state(month_events(first), first.params.book, first.period).state != "approved":
@@ -92,6 +92,9 @@ def run_demo(say: Callable[[str], None], params_file: str | Path = PARAMS) -> Ru
 
 
 def _settle(month: Month) -> None:
+    from reconlib.people import sign_month
+    from reconlib.signoff import period_state
+
     if period_state(month_events(month), month.params.book, month.period).state != "signed":
         _decide_mappings(month)
         _decide_findings(month)
@@ -111,14 +114,16 @@ def _decide_mappings(month: Month) -> None:
 
 
 def _decide_findings(month: Month) -> None:
+    from reconlib.review import CHANGE_KINDS
+
     review_by = month.period.next.start + timedelta(days=REVIEW_AFTER_DAYS)
-    _import(month, "findings", [_decision(row, review_by) for row in compare_month(month).findings.to_pylist()])
+    _import(month, "findings", [_decision(row, review_by, CHANGE_KINDS) for row in compare_month(month).findings.to_pylist()])
 
 
-def _decision(finding: Mapping[str, Any], review_by: date) -> dict[str, str]:
+def _decision(finding: Mapping[str, Any], review_by: date, billing_kinds: Collection[str]) -> dict[str, str]:
     """What the demo's analyst decides: billing differences are approved, what nobody can bill yet is set aside with a reason."""
     row = {"relation": "finding", "finding_id": finding["finding_id"]}
-    if finding["kind"] in CHANGE_KINDS and finding["monthly_impact"] is not None:
+    if finding["kind"] in billing_kinds and finding["monthly_impact"] is not None:
         return row | {"decision": "approve", "cause": "real quantity gap", "reason": "count checked at the vendor"}
     if finding["kind"] in ("unmapped_account", "unmapped_service"):
         reason = "asked the account manager whose it is"
@@ -127,6 +132,9 @@ def _decision(finding: Mapping[str, Any], review_by: date) -> dict[str, str]:
 
 
 def _import(month: Month, name: str, rows: list[dict[str, str]]) -> None:
+    from reconlib.people import import_month_decisions
+    from reconlib.review import write_queue
+
     file = month.workspace / "decisions" / f"{month.period}-{name}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
     write_queue(file, rows)

@@ -13,18 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reconlib.errors import ReconError, SettingsError, SignOffError, VendorError, nearest
 from reconlib.notebooks import execute_notebook
 from reconlib.publishing import publish_month
 from reconlib.report.archive import MANIFEST, SIGNED, read_manifest, read_months, write_index
-from reconlib.schema import CANONICAL, make_table
 from reconlib.signoff import PeriodState, check_unchanged, next_version, period_state
-from reconlib.steps import NOTEBOOK_OF, Month, has_stage, month_events, month_hashes, open_month, read_stage
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from reconlib.steps import NOTEBOOK_OF, Month, month_events, month_hashes, open_month, read_stage
 
 LOCK_WAIT_SECONDS = 900  # a run takes seconds; a quarter of an hour means the other one hangs
 
@@ -85,12 +81,6 @@ def _refuse_changes(month: Month, state: PeriodState, *, refresh: bool) -> None:
 def _result(month: Month, final: Path, version: int, *, changed: bool) -> RunResult:
     failed = tuple(row["source"] for row in read_stage(month, "source_status").to_pylist() if row["status"] != "complete")
     return RunResult(VendorError.exit_code if failed else 0, final, version, changed, failed)
-
-
-def read_month_before(month: Month) -> dict[str, pa.Table]:
-    """Canonical tables of the month before, to see what changed; empty ones where that month was never read."""
-    before = month.previous
-    return {name: read_stage(before, name) if has_stage(before, name) else make_table(CANONICAL[name], []) for name in CANONICAL}
 
 
 def _run_pages(month: Month, folder: Path, draft: Path, from_step: str, lock: int, *, refresh: bool, say: Say) -> None:

@@ -324,6 +324,12 @@ def read_stage(month: Month, name: str) -> pa.Table:
     return pq.read_table(month.folder(_STEP_OF[name]) / f"{name}.parquet")
 
 
+def read_month_before(month: Month) -> dict[str, pa.Table]:
+    """Canonical tables of the month before, to see what changed; empty ones where that month was never read."""
+    before = month.previous
+    return {name: read_stage(before, name) if has_stage(before, name) else make_table(CANONICAL[name], []) for name in CANONICAL}
+
+
 def _write_step(month: Month, step: str, tables: Mapping[str, pa.Table]) -> None:
     import pyarrow.parquet as pq
 
