@@ -85,16 +85,22 @@ def compare_quantities(
 
 def _service_rules(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Table, status: pa.Table) -> pa.Table:
     any_failed = any(row["status"] != "complete" for row in status.to_pylist())
-    mapped = {row["service_id"] for row in products.to_pylist() if row["state"] == "mapped"}
+    mapped: dict[str, set[str]] = {}
+    for row in products.to_pylist():
+        if row["state"] == "mapped":
+            mapped.setdefault(row["service_id"], set()).add(row["source"])
+    counted = set(tables["usage_records"]["source"].unique().to_pylist())
     rows = []
     for service in tables["services"].to_pylist():
         code = service["service_code"]
         rule = rules.services.get(code, BY_MAPPING)
+        feeds = mapped.get(service["service_id"], set())
+        only_bought = code not in rules.services and bool(feeds) and feeds.isdisjoint(counted)
         rows.append(
             {
                 "service_id": service["service_id"],
                 "basis": rule.basis,
-                "expect": rule.expect,
+                "expect": "purchased" if only_bought else rule.expect,
                 "minimum": rule.minimum,
                 "maximum": rule.maximum,
                 "included_qty": rule.included,

@@ -36,7 +36,7 @@ WITH ranked AS (
                             ORDER BY scope DESC, effective_date DESC NULLS LAST, length(agreement_line_id) DESC, agreement_line_id DESC) AS place
   FROM (SELECT * REPLACE (CASE WHEN scope = 'compare' THEN 'b' ELSE 'a' END AS scope) FROM placed_lines WHERE scope IN ('compare', 'cost_only'))
 )
-SELECT client_id, service_id, count(*) AS lines, sum(quantity_qty) AS contracted_qty, sum(included_qty) AS included_qty, sum(net_qty) AS billed_qty,
+SELECT client_id, service_id, count(*) AS lines, sum(quantity_qty) AS contracted_qty, sum(least(included_qty, quantity_qty)) AS included_qty, sum(net_qty) AS billed_qty,
        max(agreement_id) FILTER (WHERE place = 1) AS agreement_id, max(agreement_line_id) FILTER (WHERE place = 1) AS agreement_line_id,
        max(CASE WHEN scope = 'b' THEN unit_price ELSE 0 END) FILTER (WHERE place = 1) AS unit_price,
        max(unit_cost) FILTER (WHERE place = 1) AS line_cost, max(cycle_months) FILTER (WHERE place = 1) AS cycle_months,

@@ -180,7 +180,7 @@ def _mapped(target: str, decided_by: str, reason: str) -> Row:
 def _suggested(item: Candidate, candidates: Sequence[Candidate], rejected: frozenset[str]) -> Row:
     found = suggest_best(item, candidates, rejected=rejected)
     if found is None:
-        return {"state": "unmapped", "reason": "no similar name"}
+        return {"state": "unmapped", "reason": "no other similar name" if rejected else "no similar name"}
     second = found.runner_up
     return {
         "state": "suggested",

@@ -112,6 +112,16 @@ def test_t39_included_units_are_free_on_both_sides(line: str, included: str, use
     assert (cell["contracted_qty"], cell["billed_qty"], cell["variance_qty"]) == (int(line), billed, variance)
 
 
+def test_t39_included_units_of_one_line_do_not_spill_over_to_another() -> None:
+    month = run_month("client  service  qty  included\nAcme  EDR  1  2\nAcme  EDR  5  0", usage="client  service  qty\nAcme  EDR  6")
+    assert month.cell("Acme", "EDR")["status"] == "matched"
+
+
+def test_a_service_no_rule_names_and_that_is_only_bought_is_compared_with_what_was_bought() -> None:
+    month = run_month("client  service  qty\nAcme  MAIL  3", purchases="client  service  qty  cost\nAcme  MAIL  4  2.00")
+    assert [(r["kind"], r["variance_qty"]) for r in month.findings] == [("under_billed", 1)]
+
+
 @pytest.mark.parametrize(("used", "expected"), [("80", 100), ("120", 120)])
 def test_t36_a_committed_minimum_is_due_when_use_is_below_it(used: str, expected: int) -> None:
     rules = {"services": {"SAAS": {"used": [{"products": ["SAAS"]}], "minimum": 100}}}
