@@ -15,7 +15,7 @@ from reconlib.demo import run_demo
 from reconlib.errors import DataError, SettingsError, SignOffError
 from reconlib.monthly import RunResult, run_month
 from reconlib.notebooks import check_parameters, execute_notebook, restore_error
-from reconlib.people import import_month_decisions, reopen_month
+from reconlib.people import import_month_decisions, reopen_month, sign_month
 from reconlib.report.archive import read_manifest, verify_version
 from reconlib.review import write_queue
 from reconlib.steps import compare_month, open_month
@@ -171,6 +171,12 @@ def test_a_page_opened_before_the_sync_stops_and_says_so(inside: Demo) -> None:
     assert "10_sync" in caught.value.hint
 
 
+def test_all_four_run_top_to_bottom_with_their_own_parameters_from_their_own_folder(inside: Demo) -> None:
+    folder = inside.root / "notebooks"
+    for page in sorted(folder.glob("*.ipynb")):
+        execute_notebook(page, inside.root / f"interactive-{page.name}", {}, cwd=folder, log=inside.root / "run.log")
+
+
 def test_an_error_inside_a_page_keeps_its_class_its_text_and_its_hint() -> None:
     error = restore_error("30_comparison", "TieOutError", "lines: 3 rows lost\nHint: report it")
     assert (error.exit_code, str(error)) == (6, "lines: 3 rows lost\nHint: report it")
@@ -186,6 +192,14 @@ def test_a_reopened_month_becomes_the_next_version_and_keeps_the_signed_one(insi
     assert read_manifest(result.folder)["status"] == "draft"
     assert read_manifest(result.folder)["reopened_why"] == "a late credit note"
     assert digest_files(inside.book / "2026-09" / "v1") == before
+
+    for role, who, status in (("preparer", "the analyst", "signed"), ("reviewer", "the reviewer", "approved")):
+        sign_month(month, role=role, who=who, at=month.now())
+        published = run_month(PARAMS, "2026-09")
+        assert (published.version, published.changed, read_manifest(published.folder)["status"]) == (2, True, status)
+        assert verify_version(published.folder) == []
+        assert not run_month(PARAMS, "2026-09").changed
+    assert "approved by the reviewer" in (published.folder / "40_sign_off.html").read_text("utf-8")
 
 
 def test_findings_are_the_same_in_every_form(demo: Demo) -> None:
