@@ -86,7 +86,7 @@ def progress() -> Iterator[Callable[[str], None]]:
     with console.status("starting") as status:
 
         def show(text: str) -> None:
-            console.print(Text(plain(text)))
+            console.print(Text(plain(text)), soft_wrap=True)
             status.update(Text(plain(text)))
 
         yield show
