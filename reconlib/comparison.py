@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reconlib.counting import BY_MAPPING
 from reconlib.engine import read_sql, run_sql
 from reconlib.errors import SettingsError, TieOutError, nearest
-from reconlib.explanations import Known, explain_cell
+from reconlib.explanations import Known, explain_cell, waiting_for
 from reconlib.money import round_amount
 from reconlib.period import Period
 from reconlib.rules import Rules
@@ -27,6 +27,7 @@ Row = dict[str, Any]
 ESTIMATED_FACTOR = Decimal("0.9")
 EXACT_NAME_FACTOR = Decimal("0.98")
 NOT_FRESH_FACTOR = Decimal("0.9")
+WAITING_FACTOR = Decimal("0.5")  # units that may belong here wait for a mapping decision
 FRESH_DAYS = 10  # a count read this long after the as-of date still speaks for it
 
 
@@ -189,7 +190,7 @@ def _trust(accounts: pa.Table, status: pa.Table, as_of: date) -> dict[tuple[str,
 def _judged(row: Row, tolerance: Decimal, trust: Mapping[tuple[str, str], Decimal], known: Known) -> Row:
     row["variance_qty"] = None
     row["status"] = _status(row, tolerance)
-    if row["status"] in ("no_count", "no_source", "flat", "not_comparable"):
+    if row["status"] in ("no_count", "no_source", "flat", "not_comparable", "out_of_scope"):
         row["expected_qty"] = None
     if row["expected_qty"] is not None:
         row["variance_qty"] = row["expected_qty"] - (row["billed_qty"] or 0)
@@ -200,8 +201,11 @@ def _judged(row: Row, tolerance: Decimal, trust: Mapping[tuple[str, str], Decima
     row["monthly_impact"] = None
     if row["variance_qty"] is not None and row["unit_price"] is not None:
         row["monthly_impact"] = money_a_month(row["variance_qty"], row["unit_price"], cycle, row["currency"])
-    row["certainty"] = "estimated" if row["status"] == "new_revenue" or row["has_several_prices"] else "calculated"
+    row["waiting"] = [] if row["status"] in ("no_source", "flat", "out_of_scope") else waiting_for(row, known)
+    guessed = row["status"] == "new_revenue" or row["has_several_prices"] or row["waiting"]
+    row["certainty"] = "estimated" if guessed else "calculated"
     factor = min((trust.get((row["client_id"], s), Decimal(1)) for s in (row["count_source"] or "").split()), default=Decimal(1))
+    factor = min(factor, WAITING_FACTOR) if row["waiting"] else factor
     row["confidence"] = (factor * (ESTIMATED_FACTOR if row["certainty"] == "estimated" else 1)).quantize(Decimal("0.0001"))
     row["explanation"] = explain_cell(row, known)
     return row
@@ -211,21 +215,21 @@ def _status(row: Row, tolerance: Decimal) -> str:
     expected, billed = row["expected_qty"], row["billed_qty"]
     if row["basis"] == "flat":
         return "flat"
+    if row["is_out_of_scope"] and not row["lines"]:
+        return "out_of_scope"
     if row["basis"] == "none" or (row["lines"] and not row["is_counted"]):
         return "no_source"
     if row["is_mixed"]:
         return "not_comparable"
     if expected is None:
         return "no_count"
-    if row["is_anchor"]:
-        return "covered"
     variance = expected - (billed or 0)
     if abs(variance) <= tolerance:
-        inside = row["bundle_service_id"] and not row["lines"]
+        inside = row["bundle_service_id"] and (row["is_anchor"] or not row["lines"])
         return "timing" if row["later_qty"] else "covered" if inside else "matched"
     if not row["lines"]:
         return "new_revenue"
-    if row["raw_qty"] == 0 and billed:
+    if row["raw_qty"] == 0 and expected == 0:
         return "orphan_line"
     return "under_billed" if variance > 0 else "over_billed"
 

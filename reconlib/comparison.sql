@@ -53,10 +53,12 @@ SELECT client_id, service_id,
        CASE WHEN bool_and(is_known) FILTER (WHERE measure = 'used') THEN sum(quantity_qty) FILTER (WHERE measure = 'used') END AS used_qty,
        CASE WHEN bool_and(is_known) FILTER (WHERE measure = 'purchased') THEN sum(quantity_qty) FILTER (WHERE measure = 'purchased') END AS purchased_qty,
        sum(later_qty) FILTER (WHERE measure = 'used') AS used_later_qty, sum(later_qty) FILTER (WHERE measure = 'purchased') AS purchased_later_qty,
-       max(unit_cost) FILTER (WHERE measure = 'purchased') AS vendor_cost,
-       min(unit_cost) FILTER (WHERE measure = 'purchased') <> max(unit_cost) FILTER (WHERE measure = 'purchased') AS has_several_costs,
-       max(currency) FILTER (WHERE measure = 'purchased') AS vendor_currency,
-       min(currency) FILTER (WHERE measure = 'purchased') <> max(currency) FILTER (WHERE measure = 'purchased') AS has_several_currencies,
+       -- over the sources something was bought at: one cost, known for each, or none; XXX stands for several currencies
+       CASE WHEN min(unit_cost) FILTER (WHERE measure = 'purchased' AND coalesce(quantity_qty, 1) > 0) = max(unit_cost) FILTER (WHERE measure = 'purchased' AND coalesce(quantity_qty, 1) > 0)
+             AND count(unit_cost) FILTER (WHERE measure = 'purchased' AND coalesce(quantity_qty, 1) > 0) = count(*) FILTER (WHERE measure = 'purchased' AND coalesce(quantity_qty, 1) > 0)
+            THEN min(unit_cost) FILTER (WHERE measure = 'purchased' AND coalesce(quantity_qty, 1) > 0) END AS vendor_cost,
+       CASE WHEN min(currency) FILTER (WHERE measure = 'purchased' AND coalesce(quantity_qty, 1) > 0) <> max(currency) FILTER (WHERE measure = 'purchased' AND coalesce(quantity_qty, 1) > 0)
+            THEN 'XXX' ELSE min(currency) FILTER (WHERE measure = 'purchased' AND coalesce(quantity_qty, 1) > 0) END AS vendor_currency,
        string_agg(DISTINCT source, ' ' ORDER BY source) AS count_source,
        string_agg(evidence, ' ' ORDER BY measure, source) AS count_evidence
 FROM counts GROUP BY client_id, service_id;
@@ -83,17 +85,39 @@ SELECT *, CASE WHEN raw_qty IS NULL THEN NULL
 FROM gross;
 
 -- 5. Bundles (T65–T67): the bundle is compared with its anchor, its other components only for what it does not cover.
+--    Two bundles of one client on one anchor: a difference goes to the larger one, as an estimate.
 CREATE TABLE bundled AS
-SELECT b.client_id, b.service_id AS bundle_service_id, u.service_id AS anchor_service_id,
-       a.gross_qty IS NOT NULL AS is_known, coalesce(a.billed_qty, 0) AS standalone_qty,
-       CASE WHEN a.gross_qty IS NOT NULL THEN greatest(a.gross_qty - coalesce(a.billed_qty, 0), 0) END AS expected_qty, a.raw_qty, a.later_qty, a.count_source, a.count_evidence
-FROM billed AS b
-JOIN bundles AS u ON u.bundle_service_id = b.service_id AND u.is_anchor
-LEFT JOIN asked AS a ON a.client_id = b.client_id AND a.service_id = u.service_id;
+WITH paired AS (
+  SELECT b.client_id, b.service_id AS bundle_service_id, u.service_id AS anchor_service_id, b.billed_qty, b.contracted_qty,
+         o.exclude_qty, o.minimum, o.maximum, o.all_included_qty, a.raw_qty, a.later_qty, a.count_source, a.count_evidence,
+         CASE WHEN a.gross_qty IS NOT NULL THEN greatest(a.gross_qty - coalesce(a.contracted_qty, 0), 0) END AS anchor_qty,
+         sum(b.contracted_qty) OVER (PARTITION BY b.client_id, u.service_id) AS all_bundles_qty,
+         count(*) OVER (PARTITION BY b.client_id, u.service_id) AS bundle_count,
+         row_number() OVER (PARTITION BY b.client_id, u.service_id ORDER BY b.contracted_qty DESC, b.service_id) AS place
+  FROM billed AS b
+  JOIN bundles AS u ON u.bundle_service_id = b.service_id AND u.is_anchor
+  JOIN asked AS o ON o.client_id = b.client_id AND o.service_id = b.service_id
+  LEFT JOIN asked AS a ON a.client_id = b.client_id AND a.service_id = u.service_id
+),
+shared AS (
+  SELECT *, CASE WHEN bundle_count = 1 THEN anchor_qty
+                 WHEN place > 1 THEN CASE WHEN anchor_qty IS NOT NULL THEN contracted_qty END
+                 ELSE contracted_qty + anchor_qty - all_bundles_qty END AS share_qty
+  FROM paired
+),
+due AS (
+  SELECT *, CASE WHEN share_qty IS NOT NULL THEN greatest(share_qty - exclude_qty, 0) END AS cover_qty FROM shared
+)
+SELECT client_id, bundle_service_id, anchor_service_id, raw_qty, later_qty, count_source, count_evidence, cover_qty,
+       bundle_count > 1 AS is_shared, coalesce(share_qty < 0, FALSE) AS is_short,
+       CASE WHEN cover_qty IS NOT NULL
+            THEN greatest(least(greatest(cover_qty, coalesce(minimum, 0)), coalesce(maximum, greatest(cover_qty, coalesce(minimum, 0)))) - all_included_qty, 0)
+            END AS expected_qty
+FROM due;
 
 CREATE TABLE covered AS
 SELECT d.client_id, u.service_id, bool_or(u.is_anchor) AS is_anchor,
-       CASE WHEN bool_and(d.is_known) THEN sum(d.expected_qty * u.units_qty) END AS covered_qty, min(d.bundle_service_id) AS bundle_service_id
+       CASE WHEN bool_and(d.cover_qty IS NOT NULL) THEN sum(d.cover_qty * u.units_qty) END AS covered_qty, min(d.bundle_service_id) AS bundle_service_id
 FROM bundled AS d JOIN bundles AS u ON u.bundle_service_id = d.bundle_service_id
 GROUP BY d.client_id, u.service_id;
 
@@ -104,8 +128,8 @@ SELECT g.client_id, c.client_name, g.service_id, s.service_code, s.service_name,
        g.purchased_qty, g.used_qty, d.anchor_service_id, v.bundle_service_id, coalesce(v.is_anchor, FALSE) AS is_anchor,
        coalesce(d.raw_qty, g.raw_qty) AS raw_qty,
        CASE WHEN d.client_id IS NOT NULL THEN d.expected_qty
-            WHEN v.is_anchor THEN coalesce(g.billed_qty, 0)
             WHEN g.gross_qty IS NULL THEN NULL
+            WHEN v.is_anchor THEN least(coalesce(g.billed_qty, 0), greatest(g.gross_qty - g.all_included_qty, 0))
             WHEN v.client_id IS NULL THEN greatest(g.gross_qty - g.all_included_qty, 0)
             WHEN v.covered_qty IS NULL THEN NULL
             ELSE greatest(g.gross_qty - v.covered_qty - g.all_included_qty, 0) END AS expected_qty,
@@ -113,11 +137,11 @@ SELECT g.client_id, c.client_name, g.service_id, s.service_code, s.service_name,
             THEN greatest(v.covered_qty - g.gross_qty, 0) END AS missing_qty,
        coalesce(d.later_qty, g.later_qty, 0) AS later_qty,
        CASE WHEN g.lines IS NULL THEN s.unit_price ELSE g.unit_price END AS unit_price,
-       g.line_cost, CASE WHEN NOT g.has_several_costs THEN g.vendor_cost END AS vendor_cost,
-       CASE WHEN NOT g.has_several_currencies THEN g.vendor_currency END AS vendor_currency,
+       g.line_cost, g.vendor_cost, g.vendor_currency,
        coalesce(g.cycle_months, 1) AS cycle_months, coalesce(g.currency, c.currency, run.currency) AS currency,
-       coalesce(g.is_billable, FALSE) AS is_billable, coalesce(g.is_mixed, FALSE) AS is_mixed,
-       coalesce(g.has_several_prices, FALSE) AS has_several_prices,
+       coalesce(g.is_billable, FALSE) AS is_billable, coalesce(g.is_mixed, FALSE) OR coalesce(d.is_short, FALSE) AS is_mixed,
+       coalesce(g.has_several_prices, FALSE) OR coalesce(d.is_shared, FALSE) AS has_several_prices,
+       c.is_deleted OR NOT c.is_billable AS is_out_of_scope,
        g.basis, coalesce(d.client_id IS NOT NULL, FALSE) OR g.is_counted AS is_counted, g.expect,
        coalesce(d.count_source, g.count_source) AS count_source, coalesce(g.override_rule, g.rule) AS rule,
        nullif(concat_ws(' ', g.line_evidence, coalesce(d.count_evidence, g.count_evidence)), '') AS evidence

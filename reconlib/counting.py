@@ -41,8 +41,8 @@ class _Plan:
 
 def count_units(
     tables: Mapping[str, pa.Table], accounts: pa.Table, products: pa.Table, status: pa.Table, rules: Rules, *, as_of: date
-) -> tuple[pa.Table, pa.Table]:
-    """Counts a client, service, measure and source; and the one bucket of every usage record and purchase.
+) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
+    """Counts a client, service, measure and source; the one bucket of every usage record and purchase; rules that caught nothing.
 
     ``accounts`` and ``products`` are mapping tables, ``status`` says which sources are complete.
 
@@ -68,12 +68,12 @@ def count_units(
         },
         values={"as_of": as_of},
         views={"passes": where_view(plan.wheres, _attributes(tables["usage_records"]))},
-        results=("counts", "record_buckets"),
+        results=("counts", "record_buckets", "unmatched"),
     )
     counts = check_table(COUNTS, out["counts"].cast(COUNTS.arrow()))
     buckets = check_table(RECORD_BUCKETS, out["record_buckets"].cast(RECORD_BUCKETS.arrow()))
     _check_tie_out(tables, buckets)
-    return counts, buckets
+    return counts, buckets, out["unmatched"].to_pylist()
 
 
 _SPEC = {
@@ -85,6 +85,7 @@ _SPEC = {
     "dedupe": "bool",
     "stale_days": "int",
     "rule": "text",
+    "is_ruled": "bool",
 }
 _IGNORE = {"ignore_id": "int", "source": "text", "vendor_product_id": "text", "where_id": "int", "rule": "text"}
 
@@ -111,9 +112,9 @@ def _plan(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Table, conn
         for measure, counts in (("used", used), ("purchased", purchased)):
             # without a rule a source that lists no purchases says nothing about purchases; one that failed may have said anything
             read = connectors if named else {s: c for s, c in connectors.items() if s in given[measure] or s not in complete}
-            for count in counts:
-                key, on = f"services.{code}.{measure}", mapped.get(service["service_id"], [])
-                _add_count(plan, count, service["service_id"], measure, key, rules.stale_days, on, read)
+            for number, count in enumerate(counts):
+                key, on = f"services.{code}.{measure}" + (f".{number}" if number else ""), mapped.get(service["service_id"], [])
+                _add_count(plan, count, service["service_id"], measure, key, rules.stale_days, on, read, is_ruled=bool(named))
     for number, ignore in enumerate(rules.ignore):
         _add_ignore(plan, number, ignore, tables["vendor_products"].to_pylist(), connectors)
     return plan
@@ -140,6 +141,8 @@ def _add_count(
     stale_days: int,
     mapped: list[dict[str, Any]],
     connectors: Mapping[str, str],
+    *,
+    is_ruled: bool,
 ) -> None:
     where_id = plan.where_id(key, count.where)
     for source in _sources(count, connectors, key):
@@ -156,6 +159,7 @@ def _add_count(
                 "dedupe": count.dedupe,
                 "stale_days": stale_days if count.stale_days is None else count.stale_days,
                 "rule": key,
+                "is_ruled": is_ruled,
             }
         )
         plan.products += [{"spec_id": spec_id, "vendor_product_id": product} for product in ids]

@@ -1,9 +1,10 @@
 -- From usage records and purchases to counts: which units count for which client and service, and where every record ended.
 --
 -- In:  usage_records, purchases, vendor_products, account_map, product_map, sources (source, is_complete),
---      count_specs (spec_id, service_id, measure, source, where_id, dedupe, stale_days, rule), spec_products (spec_id, vendor_product_id),
+--      count_specs (spec_id, service_id, measure, source, where_id, dedupe, stale_days, rule, is_ruled), spec_products (spec_id, vendor_product_id),
 --      passes (source, record_id, where_id), ignores (ignore_id, source, vendor_product_id, where_id, rule), run (as_of)
--- Out: counts, record_buckets
+-- Out: counts, record_buckets, unmatched (rules that caught no record of any complete source)
+-- Currency XXX (ISO 4217: no currency) stands for several.
 -- Only + and SUM touch quantities.
 
 -- 1. One list of records: usage, and what was bought.
@@ -20,7 +21,7 @@ FROM purchases;
 -- 2. Each record with its account's client and its product's state.
 CREATE TABLE placed AS
 SELECT r.*, a.state AS account_state, CASE WHEN a.state = 'mapped' THEN a.client_id END AS client_id,
-       r.is_free OR p.is_free AS free, p.is_product_mapped, p.is_product_excluded,
+       r.is_free OR p.is_free AS free, p.is_free AS is_product_free, p.is_product_mapped, p.is_product_excluded,
        r.since_date > run.as_of AS is_later
 FROM records AS r
 CROSS JOIN run
@@ -75,12 +76,29 @@ SELECT *, CASE WHEN first_fate = 'counted' AND dedupe AND unit_key IS NOT NULL A
 FROM ranked;
 
 -- 6. Where a count is known: complete source, mapped account, mapped product (T1). A failed source makes every count it feeds unknown.
+-- A product nobody's feed speaks of is not zero either: it may have been renamed, or the rule may be wrong (reported as unmatched).
+CREATE TABLE spoken AS
+SELECT DISTINCT c.service_id, c.measure, c.source
+FROM caught AS c
+JOIN placed AS r ON r.source = c.source AND r.record_kind = c.record_kind AND r.record_id = c.record_id
+LEFT JOIN ignored AS i ON i.source = r.source AND i.record_kind = r.record_kind AND i.record_id = r.record_id
+WHERE NOT r.is_product_free AND i.record_id IS NULL;
+
 CREATE TABLE grid AS
 SELECT DISTINCT a.client_id, s.service_id, s.measure, s.source
-FROM count_specs AS s
-JOIN spec_products AS p ON p.spec_id = s.spec_id
+FROM spoken AS s
 JOIN account_map AS a ON a.source = s.source AND a.state = 'mapped'
 JOIN sources ON sources.source = s.source AND sources.is_complete;
+
+CREATE TABLE unmatched AS
+SELECT s.rule, min(s.service_id) AS service_id, string_agg(DISTINCT s.source, ' ' ORDER BY s.source) AS sources
+FROM count_specs AS s
+LEFT JOIN (SELECT DISTINCT spec_id FROM caught) AS c ON c.spec_id = s.spec_id
+JOIN sources ON sources.source = s.source
+WHERE s.is_ruled
+GROUP BY s.rule
+HAVING count(c.spec_id) = 0 AND bool_and(sources.is_complete)
+ORDER BY s.rule;
 
 CREATE TABLE failing AS
 SELECT DISTINCT s.service_id, s.measure
@@ -102,11 +120,12 @@ LEFT JOIN (
          sum(CASE WHEN fate = 'duplicate' THEN quantity_qty ELSE 0 END) AS duplicate_qty,
          sum(CASE WHEN fate = 'stale' THEN quantity_qty ELSE 0 END) AS stale_qty,
          sum(CASE WHEN fate = 'after_as_of' THEN quantity_qty ELSE 0 END) AS later_qty,
-         -- one cost or none: an average would be a price nobody charges
+         -- one cost, known for every unit, or none: an average would be a price nobody charges
          CASE WHEN min(unit_cost) FILTER (WHERE fate = 'counted') = max(unit_cost) FILTER (WHERE fate = 'counted')
+               AND count(unit_cost) FILTER (WHERE fate = 'counted') = count(*) FILTER (WHERE fate = 'counted')
               THEN min(unit_cost) FILTER (WHERE fate = 'counted') END AS unit_cost,
-         CASE WHEN min(currency) FILTER (WHERE fate = 'counted') = max(currency) FILTER (WHERE fate = 'counted')
-              THEN min(currency) FILTER (WHERE fate = 'counted') END AS currency,
+         CASE WHEN min(currency) FILTER (WHERE fate = 'counted') <> max(currency) FILTER (WHERE fate = 'counted') THEN 'XXX'
+              ELSE min(currency) FILTER (WHERE fate = 'counted') END AS currency,
          string_agg(evidence, ' ' ORDER BY evidence) FILTER (WHERE fate = 'counted') AS evidence
   FROM fates GROUP BY client_id, service_id, measure, source
 ) AS f ON f.client_id = g.client_id AND f.service_id = g.service_id AND f.measure = g.measure AND f.source = g.source

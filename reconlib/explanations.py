@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from reconlib.mapping import reads_source
@@ -11,6 +12,7 @@ from reconlib.money import format_amount, format_qty
 from reconlib.rules import Count, Rules
 
 Row = Mapping[str, Any]
+LIKELY_SCORE = Decimal("0.60")  # a suggestion this good may well be right: the count it is left out of is not certain
 BASIS = {"used": "in use", "purchased": "purchased", "greater": "in use or purchased"}
 
 
@@ -44,10 +46,11 @@ def explain_cell(row: Row, known: Known) -> str:
         "flat": f"{service} is a flat fee; units are not counted.",
         "timing": f"{service} agrees on the as-of date; {format_qty(row['later_qty'])} more came after it.",
         "covered": f"{service} is inside a bundle, which is compared with its count.",
-        "not_comparable": f"{service} is billed in several currencies or cycles; its lines cannot be summed.",
+        "out_of_scope": f"{service}: {format_qty(row['used_qty'] or row['purchased_qty'])} on a client that is not billed.",
+        "not_comparable": f"{service} is billed in several currencies or cycles, or by bundles that share one anchor: it cannot be summed.",
         "matched": f"{billed} {service} billed, {expected} expected.",
     }
-    return words[row["status"]]
+    return " ".join([words[row["status"]], *(f"Not counted yet: {text}." for text in row["waiting"])])
 
 
 def why_unknown(row: Row, known: Known) -> str:
@@ -55,11 +58,7 @@ def why_unknown(row: Row, known: Known) -> str:
     rule = known.rules.services.get(row["service_code"])
     if rule and rule.bundle:
         return f"its anchor {rule.bundle.anchor} has none"
-    counts = [*rule.used, *rule.purchased] if rule else []
-    if rule and rule.expect != "greater":
-        counts = rule.used if rule.expect == "used" else rule.purchased
-    counts = counts or [Count()]
-    read = [source for source, connector in sorted(known.connectors.items()) if any(reads_source(c, source, connector) for c in counts)]
+    read = _sources_read(row, known)
     if failed := [source for source in read if source in known.failed]:
         return f"{' and '.join(failed)} could not be read"
     if not any(p["source"] in read and p["service_id"] == row["service_id"] and p["state"] == "mapped" for p in known.products):
@@ -67,7 +66,41 @@ def why_unknown(row: Row, known: Known) -> str:
     waiting = [a for a in known.accounts if a["source"] in read and a["client_id"] == row["client_id"] and a["state"] == "suggested"]
     if waiting:
         return f"account {waiting[0]['account_name']} in {waiting[0]['source']} waits for a decision"
-    return f"no account in {' or '.join(read)} is mapped to {row['client_name']}"
+    if not any(a["source"] in read and a["client_id"] == row["client_id"] and a["state"] == "mapped" for a in known.accounts):
+        return f"no account in {' or '.join(read)} is mapped to {row['client_name']}"
+    return f"{' and '.join(read)} named none of it for any client"
+
+
+def waiting_for(row: Row, known: Known) -> list[str]:
+    """Accounts and products with units that probably belong to a cell and wait for a decision: what makes its count uncertain."""
+    read = _sources_read(row, known)
+    accounts = [
+        f"account {a['account_name']} in {a['source']} with {units(a['units_qty'])} waits for a decision"
+        for a in known.accounts
+        if a["source"] in read and a["client_id"] == row["client_id"] and _is_likely(a)
+    ]
+    products = [
+        f"product {p['product_name']} in {p['source']} with {units(p['units_qty'])} over all clients waits for a decision"
+        for p in known.products
+        if p["source"] in read and p["service_id"] == row["service_id"] and _is_likely(p)
+    ]
+    return accounts + products
+
+
+def _is_likely(suggestion: Row) -> bool:
+    return bool(suggestion["state"] == "suggested" and suggestion["units_qty"] and suggestion["score"] >= LIKELY_SCORE)
+
+
+def _sources_read(row: Row, known: Known) -> list[str]:
+    """Sources the expected count of a cell comes from; a bundle's are its anchor's."""
+    rule = known.rules.services.get(row["service_code"])
+    if rule and rule.bundle:
+        rule = known.rules.services.get(rule.bundle.anchor)
+    counts = [*rule.used, *rule.purchased] if rule else []
+    if rule and rule.expect != "greater":
+        counts = rule.used if rule.expect == "used" else rule.purchased
+    counts = counts or [Count()]
+    return [source for source, connector in sorted(known.connectors.items()) if any(reads_source(c, source, connector) for c in counts)]
 
 
 def units(quantity: Any) -> str:

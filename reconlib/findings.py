@@ -25,6 +25,7 @@ KINDS = (
     "unmapped_service",
     "unaccounted_usage",
     "unusable_rows",
+    "unmatched_rule",
     "duplicate_unit",
     "stale_unit",
     "unused_commitment",
@@ -35,6 +36,7 @@ KINDS = (
     "dependent_mismatch",
 )
 STATUSES = ("open", "approved", "dismissed", "snoozed", "excluded", "disputed", "verified")
+SEVERAL = "XXX"  # stands for several currencies (ISO 4217: no currency)
 _CELL = (
     *("client_id", "client_name", "service_id", "service_name", "agreement_id", "agreement_line_id"),
     *("contracted_qty", "billed_qty", "purchased_qty", "used_qty", "expected_qty", "unit_price", "unit_cost", "currency"),
@@ -54,6 +56,7 @@ def find_differences(
     names: Mapping[str, Mapping[str, str]],
     previous: pa.Table | None,
     rejects: pa.Table | None = None,
+    unmatched: Iterable[Row] = (),
 ) -> pa.Table:
     """Every finding of a month, ranked by absolute monthly impact, unknown money last.
 
@@ -71,6 +74,7 @@ def find_differences(
         *check_accounts(accounts, currency),
         *check_products(products, currency),
         *(check_rejects(rejects, currency) if rejects is not None else ()),
+        *check_rules(unmatched, names, currency),
     ]
     import pyarrow as pa
 
@@ -112,7 +116,8 @@ def check_cost(cells: Iterable[Row]) -> Iterator[Row]:
             continue
         vendor, line = row["vendor_cost"], row["line_cost"]
         if row["vendor_currency"] not in (None, row["currency"]):
-            text = f"Bought in {row['vendor_currency']}, billed in {row['currency']}: cost and price are not compared."
+            bought = "several currencies" if row["vendor_currency"] == SEVERAL else row["vendor_currency"]
+            text = f"Bought in {bought}, billed in {row['currency']}: cost and price are not compared."
             yield {**_cell(row), "kind": "currency_or_cycle_mismatch", "explanation": text}
             continue
         if vendor is not None and line is not None and vendor != line:
@@ -242,10 +247,25 @@ def check_rejects(rejects: pa.Table, currency: str) -> Iterator[Row]:
         }
 
 
+def check_rules(unmatched: Iterable[Row], names: Mapping[str, Mapping[str, str]], currency: str) -> Iterator[Row]:
+    """Count rules that caught no record of any source: a typo, a renamed product, or a feed that went quiet."""
+    for row in unmatched:
+        yield {
+            "kind": "unmatched_rule",
+            "service_id": row["service_id"],
+            "service_name": names["services"][row["service_id"]],
+            "source": row["sources"],
+            "currency": currency,
+            "explanation": f"Rule {row['rule']} caught no record of {row['sources']}; its counts are not known.",
+            "rule": row["rule"],
+        }
+
+
 def finding_id(book: str, row: Mapping[str, Any]) -> str:
     """Id that stays the same from month to month for the same kind of gap in the same place."""
     place = ("kind", "client_id", "service_id", "source", "vendor_account_id", "vendor_product_id")
     parts = [book, *(row.get(name) or "" for name in place if name != "source" or row["kind"] not in (*BILLING_KINDS, *UNKNOWN_KINDS))]
+    parts += [row["rule"]] if row["kind"] == "unmatched_rule" else []  # a service may have two
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from reconlib.errors import DataError, SettingsError
 from reconlib.money import to_decimal
@@ -59,6 +59,14 @@ class ServiceRule(Strict):
     maximum: Qty | None = None
     included: Qty = Decimal(0)  # T39, on top of the lines' own
     bundle: Bundle | None = None
+
+    @field_validator("purchased")
+    @classmethod
+    def _only_units_have_fields(cls, counts: list[Count]) -> list[Count]:
+        for count in counts:
+            if count.where or count.dedupe or count.stale_days is not None:
+                raise ValueError("a purchase has no class, serial or last-seen date: where, dedupe and stale_days belong under used")
+        return counts
 
 
 class Ignore(Strict):

@@ -391,7 +391,8 @@ COMPARISON = TableSchema(
         _c("monthly_impact", "amount", "money a month the client should additionally pay; null: not known"),
         _id(
             "status",
-            "matched, under_billed, over_billed, new_revenue, orphan_line, no_count, no_source, flat, timing, covered or not_comparable",
+            "matched, under_billed, over_billed, new_revenue, orphan_line, no_count, no_source, flat, timing, covered, out_of_scope "
+            "or not_comparable",
         ),
         _c("certainty", "text", "calculated or estimated", null=False),
         _c("confidence", "qty", "0..1: mapping × count × freshness", null=False),

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _SHOWN = 5  # names a gate lists before it says "and n more"
 
 
+# what makes a month uncertain whatever its money: each wants a word before anyone signs
+UNKNOWN_KINDS = ("no_count", "unusable_rows", "unaccounted_usage", "unmatched_rule", "currency_or_cycle_mismatch")
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """One thing that must be so before a month is signed."""
@@ -65,11 +69,7 @@ def check_gates(
     failed = [f"{row['source']} {row['status']}" for row in status.to_pylist() if row["status"] != "complete"]
     undecided = [row for row in rows if row["status"] == "open"]
     above = [row for row in undecided if row["monthly_impact"] is not None and abs(row["monthly_impact"]) > materiality]
-    unknown = [
-        row
-        for row in undecided
-        if row["kind"] in ("no_count", "unusable_rows") or (row["kind"] in CHANGE_KINDS and row["monthly_impact"] is None)
-    ]
+    unknown = [row for row in undecided if row["kind"] in UNKNOWN_KINDS or (row["kind"] in CHANGE_KINDS and row["monthly_impact"] is None)]
     return (
         _gate("sources", failed, "every source is complete", "sources not complete", "10 Sync"),
         _gate("mapping", _unmapped(accounts, rows), "all usage is mapped or excluded", "unmapped with usage", "20 Mapping review"),

@@ -229,7 +229,7 @@ def compare_month(month: Month) -> Compared:
 
     mapped = map_month(month)
     tables, status = build_canonical(month), read_stage(month, "source_status")
-    counts, buckets = count_units(tables, mapped.accounts, mapped.products, status, month.rules, as_of=month.as_of)
+    counts, buckets, unmatched = count_units(tables, mapped.accounts, mapped.products, status, month.rules, as_of=month.as_of)
     both, currency = (mapped.accounts, mapped.products), month.params.currency
     cells, lines, judged = compare_quantities(
         tables, counts, both, status, month.rules, period=month.period, as_of=month.as_of, currency=currency
@@ -248,6 +248,7 @@ def compare_month(month: Month) -> Compared:
         },
         previous=read_stage(month.previous, "findings") if has_stage(month.previous, "findings") else None,
         rejects=read_stage(month, "rejects"),
+        unmatched=unmatched,
     )
     findings = apply_finding_decisions(findings, month_events(month), period=month.period, as_of=month.as_of)
     made = Compared(cells, lines, buckets, counts, findings)

@@ -93,7 +93,7 @@ def run_month(
     products = suggest_products(
         tables["services"], tables["vendor_products"], decisions or {}, stakes[1], rules=parsed, connectors=connectors
     )
-    counts, buckets = count_units(tables, mapped, products, status, parsed, as_of=month.end)
+    counts, buckets, unmatched = count_units(tables, mapped, products, status, parsed, as_of=month.end)
     cells, line_buckets, judged = compare_quantities(
         tables, counts, (mapped, products), status, parsed, period=month, as_of=month.end, currency="USD"
     )
@@ -102,7 +102,16 @@ def run_month(
         "services": {row["service_id"]: row["service_name"] for row in tables["services"].to_pylist()},
     }
     findings = find_differences(
-        judged, counts, buckets, (mapped, products), book="test", period=period, currency="USD", names=names, previous=previous
+        judged,
+        counts,
+        buckets,
+        (mapped, products),
+        book="test",
+        period=period,
+        currency="USD",
+        names=names,
+        previous=previous,
+        unmatched=unmatched,
     )
     parts = (cells, line_buckets, buckets, counts, findings, mapped, products)
     return Result(*(part.to_pylist() for part in parts))

@@ -260,3 +260,110 @@ def test_t1_a_cost_change_without_a_known_count_has_no_amount() -> None:
         failed=("rmm",),
     )
     assert sorted((r["kind"], r["cost_impact"]) for r in month.findings) == [("cost_change", None), ("no_count", None)]
+
+
+TWO_BUNDLES = {
+    "services": {
+        "GOLD": {"bundle": {"anchor": "RMM", "covers": {"RMM": 1, "EDR": 1}}},
+        "SILVER": {"bundle": {"anchor": "RMM", "covers": {"RMM": 1}}},
+        "RMM": {"used": [{"products": ["RMM"]}]},
+        "EDR": {"used": [{"products": ["EDR"]}]},
+    }
+}
+
+
+@pytest.mark.parametrize(("seats", "findings"), [("15", []), ("17", [("GOLD", "under_billed", 2)]), ("12", [("GOLD", "over_billed", -3)])])
+def test_t65_two_bundles_on_one_anchor_share_its_count(seats: str, findings: list[tuple[str, str, int]]) -> None:
+    month = run_month(
+        "client  service  qty\nAcme  GOLD  10\nAcme  SILVER  5",
+        usage=f"client  service  qty\nAcme  RMM  {seats}\nAcme  EDR  10",
+        rules=TWO_BUNDLES,
+    )
+    billing = [(r["service_id"], r["kind"], r["variance_qty"]) for r in month.findings if r["monthly_impact"] is not None]
+    assert billing == findings
+    assert all(r["certainty"] == "estimated" for r in month.findings if r["service_id"] == "GOLD" and r["monthly_impact"])
+
+
+def care(**more: object) -> dict[str, object]:
+    services = {**CARE["services"], "CARE": {**CARE["services"]["CARE"], **more}}  # type: ignore[dict-item]
+    return {"services": services}
+
+
+def test_t36_a_bundle_has_its_own_minimum() -> None:
+    month = run_month(
+        "client  service  qty\nAcme  CARE  10", usage="client  service  qty\nAcme  RMM  7\nAcme  EDR  7", rules=care(minimum=10)
+    )
+    assert month.findings == []
+
+
+def test_t34_an_exception_of_a_client_holds_for_its_bundle() -> None:
+    override = {"client": "Acme", "service": "CARE", "exclude_units": 3, "reason": "loan laptops", "review_by": "2027-01-31"}
+    month = run_month(
+        "client  service  qty\nAcme  CARE  7",
+        usage="client  service  qty\nAcme  RMM  10\nAcme  EDR  7",
+        rules={**CARE, "overrides": [override]},
+    )
+    assert month.findings == []
+
+
+def test_t39_units_included_in_a_bundle_line_are_free_on_both_sides() -> None:
+    month = run_month(
+        "client  service  qty  included\nAcme  CARE  10  2", usage="client  service  qty\nAcme  RMM  10\nAcme  EDR  10", rules=CARE
+    )
+    assert month.findings == []
+
+
+def test_t65_standalone_anchor_units_nobody_uses_do_not_hide_behind_the_bundle() -> None:
+    month = run_month(
+        "client  service  qty\nAcme  CARE  1\nAcme  RMM  9", usage="client  service  qty\nAcme  RMM  4\nAcme  EDR  0", rules=CARE
+    )
+    assert {(r["service_id"], r["kind"], r["variance_qty"]) for r in month.findings} == {
+        ("RMM", "over_billed", -5),
+        ("CARE", "over_billed", -1),
+    }
+
+
+def test_t36_a_minimum_nobody_reaches_is_under_billed_not_an_orphan() -> None:
+    rules = {"services": {"SAAS": {"used": [{"products": ["SAAS"]}], "minimum": 5}}}
+    month = run_month(
+        "client  service  qty\nAcme  SAAS  3",
+        usage="client  service  qty\nAcme  SAAS  0\nBlue  SAAS  5",
+        rules=rules,
+        clients="client\nBlue",
+    )
+    assert ("Acme", "SAAS", "under_billed") in month.kinds()
+
+
+def test_purchases_in_several_currencies_or_costs_make_no_amount() -> None:
+    rules = {
+        "services": {
+            "M365": {
+                "used": [{"source": "tenant", "products": ["M365"]}],
+                "purchased": [{"source": "vendor", "products": ["M365"]}],
+                "expect": "purchased",
+            }
+        }
+    }
+    line = "client  service  qty  price  cost\nAcme  M365  20  9.00  4.00"
+    used = "client  service  qty  source\nAcme  M365  15  tenant"
+    mixed = run_month(
+        line,
+        usage=used,
+        purchases="client  service  qty  cost  currency\nAcme  M365  10  5.00  EUR\nAcme  M365  10  5.00  USD",
+        rules=rules,
+    )
+    assert [(r["kind"], r["cost_impact"]) for r in mixed.findings] == [("currency_or_cycle_mismatch", None), ("unused_commitment", None)]
+    unknown = run_month(line, usage=used, purchases="client  service  qty  cost\nAcme  M365  10  5.00\nAcme  M365  10  -", rules=rules)
+    assert [(r["kind"], r["cost_impact"]) for r in unknown.findings] == [("unused_commitment", None)]
+
+
+def test_usage_of_a_client_that_is_not_billed_is_shown_without_money() -> None:
+    month = run_month(
+        "client  service  qty\nHome  EDR  5",
+        usage="client  service  qty\nHome  EDR  8",
+        clients="client  billable\nHome  no",
+        services="service  price\nEDR  10",
+    )
+    assert month.findings == []
+    cell = month.cell("Home", "EDR")
+    assert (cell["status"], cell["monthly_impact"], cell["used_qty"]) == ("out_of_scope", None, 8)

@@ -221,3 +221,31 @@ def test_a_rule_on_a_field_no_record_has_stops() -> None:
 def test_a_rule_for_a_service_the_catalogue_lacks_stops() -> None:
     with pytest.raises(SettingsError, match=r"no service 'ERD' in the PSA catalogue\nHint: did you mean 'EDR'"):
         run_month(ONE_LINE, rules={"services": {"ERD": {"basis": "none"}}})
+
+
+def test_t1_a_rule_that_catches_nothing_is_reported_and_its_counts_are_not_known() -> None:
+    rules = {"services": {"EDR": {"used": [{"products": ["EDR"], "where": {"unit_class": ["Serverr"]}}]}}}
+    month = run_month(ONE_LINE, usage="client  service  class\nAcme  EDR  Server", rules=rules)
+    assert month.kinds() == [("Acme", "EDR", "no_count"), ("Acme", None, "unaccounted_usage"), (None, "EDR", "unmatched_rule")]
+
+
+def test_t1_units_of_an_ignored_or_free_product_are_not_a_known_zero() -> None:
+    ignored = {"ignore": [{"products": ["EDR"], "reason": "pilot"}], "services": {"EDR": {"used": [{"products": ["EDR"]}]}}}
+    assert run_month(ONE_LINE, usage="client  service  qty\nAcme  EDR  8", rules=ignored).kinds() == [("Acme", "EDR", "no_count")]
+    free = {"services": {"EDR": {"used": [{"products": ["free EDR"]}]}}}
+    assert run_month(ONE_LINE, usage="client  product  qty\nAcme  free EDR  8", rules=free).kinds() == [("Acme", "EDR", "no_count")]
+
+
+def test_t22_a_count_that_a_likely_account_is_missing_from_is_an_estimate_and_says_so() -> None:
+    month = run_month(
+        "client  service  qty\nAcme Dental  EDR  8",
+        usage="account  client  service  qty\nAcme Dental  Acme Dental  EDR  5\nAcme Dental LLC  Acme Dental  EDR  3",
+    )
+    cell = month.cell("Acme Dental", "EDR")
+    assert (cell["status"], cell["certainty"], cell["confidence"]) == ("over_billed", "estimated", Decimal("0.4500"))
+    assert cell["explanation"].endswith("Not counted yet: account Acme Dental LLC in vendor with 3 units waits for a decision.")
+
+
+def test_a_rule_that_filters_purchases_by_unit_fields_stops() -> None:
+    with pytest.raises(SettingsError, match=r"services\.EDR\.purchased: .*belong under used"):
+        run_month(ONE_LINE, rules={"services": {"EDR": {"purchased": [{"where": {"unit_class": ["x"]}}]}}})
