@@ -358,6 +358,7 @@ def sandbox(
     labels: Annotated[Path | None, typer.Option(help="Write what is planted to this file; no step of a month reads it.")] = None,
 ) -> None:
     """Serve a made-up MSP's vendors on this machine until Ctrl-C; prints the params and the environment to use."""
+    import signal
     from time import sleep
 
     from reconlib.period import parse_period
@@ -369,6 +370,8 @@ def sandbox(
     if labels is not None:
         write_labels(world, labels)
         say(f"# labels: {labels}")
+    for stop in (signal.SIGINT, signal.SIGTERM):  # a shell that starts it in the background has it ignore Ctrl-C
+        signal.signal(stop, signal.default_int_handler)
     with suppress(KeyboardInterrupt), serve(world, port or DEFAULT_PORT + seed % 1000) as server:
         say(f"# {world.period} as the vendors show it on {server.now:%Y-%m-%d %H:%M} UTC\nsources:")
         for name, addresses in sandbox_sources(server).items():

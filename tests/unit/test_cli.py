@@ -91,7 +91,8 @@ def test_vendor_text_cannot_steer_the_terminal() -> None:
     assert cli.plain("Acme \x1b[31mred\x07\nnext – Müller") == "Acme \ufffd[31mred\ufffd\nnext – Müller"
 
 
-def test_the_sandbox_says_where_it_is_and_stops_when_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_the_sandbox_says_where_it_is_and_stops_when_told(tmp_path: Path, stop: signal.Signals) -> None:
     labels = tmp_path / "labels.json"
     command = [sys.executable, "-u", "-c", "from reconlib.cli import main; main()", "sandbox", "--clients", "8", "--labels", str(labels)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TERM": "dumb"}) as process:
@@ -100,7 +101,7 @@ def test_the_sandbox_says_where_it_is_and_stops_when_told(tmp_path: Path) -> Non
         for line in process.stdout:
             lines.append(line)
             if "Ctrl-C" in line:
-                process.send_signal(signal.SIGINT)
+                process.send_signal(stop)
                 break
         rest = process.stdout.read()
     assert process.returncode == 0
