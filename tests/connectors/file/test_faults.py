@@ -62,7 +62,7 @@ HEAD = "Customer,Product,Seats\n"
         ),
     ],
 )
-def test_a_file_that_cannot_be_trusted_is_refused_whole_and_says_what_to_do(tmp_path, fetch, name, body, extra, said):
+def test_t5_a_file_that_cannot_be_trusted_is_refused_whole_and_says_what_to_do(tmp_path, fetch, name, body, extra, said):
     (tmp_path / name).write_bytes(body)
     with pytest.raises(DataError) as error:
         fetch(f"{SEATS}{extra}\n", "l.*")

@@ -74,7 +74,7 @@ def test_the_address_may_name_the_version(graph, address):
     assert len(graph.fetch(GRAPH, address, TOKEN)) == 3
 
 
-def test_values_of_a_count(graph, read):
+def test_t51_values_of_a_count(graph, read):
     tables, _ = read(GRAPH, graph.fetch(GRAPH, BASE, TOKEN))
     row = tables["usage_records"][0]
     assert json.loads(row["attributes"]) == {"enabled": "25", "warning": "2", "suspended": "0", "locked_out": "0"}
