@@ -58,6 +58,8 @@ def why_unknown(row: Row, known: Known) -> str:
     rule = known.rules.services.get(row["service_code"])
     if rule and rule.bundle:
         return f"its anchor {rule.bundle.anchor} has none"
+    if row["bundle_service_id"] and not row["is_anchor"] and row["raw_qty"] is not None:
+        return f"{format_qty(row['raw_qty'])} are in use, but the bundle that covers it has no count"
     read = _sources_read(row, known)
     if failed := [source for source in read if source in known.failed]:
         return f"{' and '.join(failed)} could not be read"

@@ -367,3 +367,23 @@ def test_usage_of_a_client_that_is_not_billed_is_shown_without_money() -> None:
     assert month.findings == []
     cell = month.cell("Home", "EDR")
     assert (cell["status"], cell["monthly_impact"], cell["used_qty"]) == ("out_of_scope", None, 8)
+
+
+def test_t1_a_component_of_a_bundle_whose_count_is_missing_is_unknown_and_says_why() -> None:
+    rules = {
+        "services": {
+            "CARE": {"bundle": {"anchor": "RMM", "covers": {"RMM": 1, "EDR": 1}}},
+            "RMM": {"used": [{"source": "rmm", "products": ["RMM"]}]},
+            "EDR": {"used": [{"source": "vendor", "products": ["EDR"]}]},
+        }
+    }
+    month = run_month(
+        "client  service  qty\nAcme  CARE  20",
+        usage="client  service  qty  source\nAcme  RMM  23  rmm\nAcme  EDR  23  vendor",
+        failed=("rmm",),
+        rules=rules,
+    )
+    assert month.kinds() == [("Acme", "CARE", "no_count"), ("Acme", "EDR", "no_count")]
+    assert month.cell("Acme", "EDR")["explanation"] == (
+        "No count for EDR: 23 are in use, but the bundle that covers it has no count. Nothing can be said about the 0 billed."
+    )
