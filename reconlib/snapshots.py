@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -47,6 +47,7 @@ class Snapshot:
     error: str | None
     warnings: tuple[str, ...]
     files: tuple[tuple[str, str], ...]  # name, sha256
+    read_from: Mapping[str, str] | None = None  # base_url, token_url and as_of; null: a snapshot older than these facts
 
 
 class SnapshotWriter:
@@ -100,8 +101,19 @@ class SnapshotWriter:
 
 
 @contextmanager
-def writing(root: Path, *, period: str, source: str, connector: str, version: str, now: Callable[[], datetime]) -> Iterator[SnapshotWriter]:
+def writing(
+    root: Path,
+    *,
+    period: str,
+    source: str,
+    connector: str,
+    version: str,
+    now: Callable[[], datetime],
+    read_from: Mapping[str, str] | None = None,
+) -> Iterator[SnapshotWriter]:
     """A snapshot under way: complete when the block ends, failed when it raises, absent when the process dies.
+
+    ``read_from`` says where and for which day the source is read, without a secret; it decides whether the snapshot may be used again.
 
     Raises:
         SnapshotError: the folder cannot be written.
@@ -114,6 +126,7 @@ def writing(root: Path, *, period: str, source: str, connector: str, version: st
         (folder / "pages").mkdir()
     writer = SnapshotWriter(folder, source=source)
     facts: dict[str, Any] = {"source": source, "period": period, "connector": connector, "version": version}
+    facts["read_from"] = None if read_from is None else dict(read_from)
     facts["started_at"] = now().astimezone(UTC).isoformat()
     try:
         with _held(folder):
@@ -167,6 +180,7 @@ def read_snapshot(folder: Path) -> Snapshot:
             error=facts["error"],
             warnings=tuple(facts["warnings"]),
             files=tuple(sorted(facts["files"].items())),
+            read_from=facts.get("read_from"),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _altered(folder, f"its manifest cannot be read ({type(error).__name__})") from error

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from glob import glob
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from reconlib import __version__
 from reconlib.connectors import CONNECTORS
@@ -83,9 +84,11 @@ def sync_source(
     sleep: Callable[[float], None] | None = None,
     refresh: bool = False,
 ) -> SourceResult:
-    """One source: its snapshot of the period if the last attempt was complete, else a new one.
+    """One source: its snapshot of the period if the last attempt was complete and still stands, else a new one.
 
-    A failed attempt is tried again, and never covered by an older complete snapshot: the month would be read at two dates (T2).
+    A vendor's snapshot stands when it was read from the same addresses, on the as-of day or later: one taken while the month still ran says
+    nothing about its end, and one of a sandbox nothing about the real vendor (T2). A failed attempt is tried again, and never covered by an
+    older complete snapshot: the month would be read at two dates (T2).
 
     Args:
         name: the source's name in params.
@@ -108,10 +111,16 @@ def sync_source(
             snapshot = kept
             records, rejects = _count(connector, read_pages(kept), name)
         else:
-            _refuse_late(name, connector, period, now())
+            _refuse_late(name, connector, period, now(), kept)
             fetch = _fetch(name, source, connector, root=root, period=period, as_of=as_of, environ=environ, now=now, sleep=sleep)
             with writing(
-                snapshots_root, period=str(period), source=name, connector=source.connector, version=__version__, now=now
+                snapshots_root,
+                period=str(period),
+                source=name,
+                connector=source.connector,
+                version=__version__,
+                now=now,
+                read_from=describe_origin(fetch),
             ) as writer:
                 for page in connector.fetch(fetch):
                     writer.add(page)
@@ -126,22 +135,54 @@ def sync_source(
 
 
 def _still_stands(kept: Snapshot, source: Source, connector: Connector, *, root: Path, fetch: tuple[str, Period, date]) -> bool:
-    """Whether a snapshot may be used again: a vendor's always, a file's while its export and profile are unchanged or gone."""
+    """Whether a snapshot may be used again.
+
+    A vendor's: from the same place, not before the as-of day. A file's: while its export and profile are unchanged, or gone.
+    """
     name, period, as_of = fetch
+    if connector.role != "file":
+        addresses = source.base_url or connector.base_url, source.token_url or connector.token_url
+        return kept.started_at.astimezone(UTC).date() >= as_of and _same_place(kept.read_from, addresses)
     pattern = str(root / (source.path or "")).replace("{period}", str(period))
-    if connector.role != "file" or not glob(pattern, recursive=True):  # noqa: PTH207 - Path.glob takes no absolute pattern
+    if not glob(pattern, recursive=True):  # noqa: PTH207 - Path.glob takes no absolute pattern
         return True
     profile = str(root / source.profile) if source.profile else None
     asked = Fetch(name, "", "", {}, period, as_of, path=pattern, profile=profile)
     return content_id(connector.fetch(asked)) == kept.id
 
 
-def _refuse_late(name: str, connector: Connector, period: Period, at: datetime) -> None:
+def describe_origin(fetch: Fetch) -> dict[str, str]:
+    """Where a fetch reads and for which day, as a manifest keeps it: no query and no user in an address, so no secret."""
+    return {"base_url": _bare(fetch.base_url), "token_url": _bare(fetch.token_url), "as_of": str(fetch.as_of)}
+
+
+def _same_place(known: Mapping[str, str] | None, addresses: tuple[str, str]) -> bool:
+    """Whether a snapshot was read from these addresses; a sandbox on this machine may have another port in every run."""
+    if known is None:
+        return False  # taken before manifests said it
+    pairs = zip((known.get("base_url", ""), known.get("token_url", "")), addresses, strict=True)
+    return all(_bare(before, any_port=True) == _bare(now, any_port=True) for before, now in pairs)
+
+
+def _bare(address: str, *, any_port: bool = False) -> str:
+    """Scheme, host, port and path of an address."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""  # no address; the connector says so
+    host = parts.netloc.rpartition("@")[2].lower()
+    if any_port and host and is_loopback(f"{parts.scheme}://{host}"):
+        host = parts.hostname or host
+    return urlunsplit((parts.scheme.lower(), host, parts.path.rstrip("/"), "", ""))
+
+
+def _refuse_late(name: str, connector: Connector, period: Period, at: datetime, kept: Snapshot | None) -> None:
     """A vendor says what is there now; long after the month that is another month's count (T2)."""
     late = (at.date() - period.end).days
     if connector.role == "vendor" and late > LATE_DAYS:
+        read = f"read on {kept.started_at:%Y-%m-%d} only, too early or from another address" if kept else "never read"
         raise VendorError(
-            f"{period} ended {late} days ago and was never read: the vendor would answer for today",
+            f"{period} ended {late} days ago and was {read}: the vendor would answer for today",
             where=f"source {name}",
             hint="give that month's export through the file connector, or run a recent month",
         )

@@ -16,11 +16,12 @@ import pytest
 
 from reconlib import __version__, people, steps
 from reconlib.connectors import CONNECTORS
-from reconlib.connectors.contract import Page
+from reconlib.connectors.contract import Fetch, Page
 from reconlib.period import parse_period
 from reconlib.review import export_queue, write_queue
 from reconlib.settings import Params, read_params
 from reconlib.snapshots import writing
+from reconlib.sync import describe_origin
 
 PAGE_NAME = re.compile(r"\d{2}-(?P<endpoint>[A-Za-z]+)(@(?P<context>.+))?\.json")
 OUTPUTS = (
@@ -85,7 +86,11 @@ def secrets(params: Params) -> dict[str, str]:
 def write_snapshot(month: steps.Month, source: str, connector: str, folder: Path) -> None:
     """A complete snapshot of the pages in a folder, in the order of their names."""
     root, period = month.workspace / "snapshots", str(month.period)
-    with writing(root, period=period, source=source, connector=connector, version=__version__, now=month.now) as writer:
+    asked, known = month.params.sources[source], CONNECTORS[connector]
+    addresses = (asked.base_url or known.base_url, asked.token_url or known.token_url)
+    origin = describe_origin(Fetch(source, *addresses, {}, month.period, month.as_of))
+    facts = {"period": period, "source": source, "connector": connector, "version": __version__, "now": month.now}
+    with writing(root, **facts, read_from=origin) as writer:
         for path in sorted(folder.iterdir()):
             match = PAGE_NAME.fullmatch(path.name)
             assert match, f"{path} is not named <nn>-<endpoint>[@key=value,…].json"

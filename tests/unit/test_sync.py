@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import UTC, date, datetime
 
@@ -50,14 +51,13 @@ def feed(monkeypatch):
 
 
 def sync(root, source=None, **more):
-    settings = {"environ": {"F_KEY": "s3cr3t"}, "now": lambda: NOW, "refresh": False} | more
+    settings = {"environ": {"F_KEY": "s3cr3t"}, "now": lambda: NOW, "refresh": False, "as_of": date(2026, 10, 31)} | more
     return sync_source(
         "f",
         source or Source(connector="feed", credentials="F"),
         snapshots_root=root / "snapshots",
         root=root,
         period=Period(2026, 10),
-        as_of=date(2026, 10, 31),
         **settings,
     )
 
@@ -177,3 +177,59 @@ def test_t2_a_vendor_is_not_read_for_a_month_long_over(tmp_path, feed):
 def test_t2_an_old_month_that_was_read_in_time_runs_again(tmp_path, feed):
     first = sync(tmp_path)
     assert sync(tmp_path, now=lambda: datetime(2027, 3, 1, tzinfo=UTC)).snapshot == first.snapshot
+
+
+def test_t2_a_month_read_while_it_ran_is_read_again_when_it_is_over(tmp_path, feed):
+    early = datetime(2026, 10, 20, 6, tzinfo=UTC)
+    first = sync(tmp_path, now=lambda: early, as_of=early.date())
+    assert sync(tmp_path, now=lambda: early, as_of=early.date()).snapshot == first.snapshot
+    feed.bodies = [b"one", b"two", b"three"]
+    result = sync(tmp_path)
+    assert (result.as_of_at, result.pages, feed.fetches) == (NOW, 3, 2)
+    late = sync(tmp_path / "late", now=lambda: early, as_of=early.date())
+    assert late.status == "complete"
+    failed = sync(tmp_path / "late", now=lambda: datetime(2027, 3, 1, tzinfo=UTC))
+    assert "ended 121 days ago and was read on 2026-10-20 only, too early or from another address" in failed.error
+
+
+def source(base_url, token_url=None):
+    return Source(connector="feed", credentials="F", base_url=base_url, token_url=token_url)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "fetches"),
+    [
+        (source("http://127.0.0.1:8007"), source("https://api.vendor.example"), 2),
+        (source("https://eu.vendor.example"), source("https://us.vendor.example"), 2),
+        (source("https://vendor.example/v1"), source("https://vendor.example/v2"), 2),
+        (source("https://vendor.example:8443"), source("https://vendor.example:9443"), 2),
+        (source("http://vendor.example"), source("https://vendor.example"), 2),
+        (source("https://v.example", "https://login.example/a"), source("https://v.example", "https://login.example/b"), 2),
+        (source(None), source("https://api.vendor.example/"), 1),
+        (source("http://127.0.0.1:8007/psa"), source("http://127.0.0.1:9011/psa"), 1),
+        (source("http://127.0.0.1:8007/psa"), source("http://127.0.0.1:8007/pax8"), 2),
+        (source("http://127.0.0.1:1", "http://127.0.0.1:1/{tenant}"), source("http://127.0.0.1:2", "http://127.0.0.1:2/{tenant}"), 1),
+    ],
+)
+def test_a_snapshot_is_used_again_only_for_the_same_address(tmp_path, feed, first, second, fetches):
+    sync(tmp_path, first)
+    assert sync(tmp_path, second).status == "complete"
+    assert feed.fetches == fetches
+
+
+def test_a_manifest_says_where_it_was_read_without_a_secret(tmp_path, feed):
+    result = sync(tmp_path, source("https://me:s3cr3t@v.example:8443/api/?key=s3cr3t", "https://login.example/token?code=s3cr3t"))
+    found = {"base_url": "https://v.example:8443/api", "token_url": "https://login.example/token", "as_of": "2026-10-31"}
+    assert result.snapshot.read_from == found
+    assert b"s3cr3t" not in (result.snapshot.folder / "manifest.json").read_bytes()
+
+
+def test_a_snapshot_of_a_manifest_that_does_not_say_is_read_again(tmp_path, feed):
+    first = sync(tmp_path).snapshot
+    manifest = first.folder / "manifest.json"
+    facts = json.loads(manifest.read_bytes())
+    del facts["read_from"]
+    manifest.chmod(0o644)
+    manifest.write_text(json.dumps(facts), "utf-8")
+    assert sync(tmp_path).snapshot.folder != first.folder
+    assert feed.fetches == 2
