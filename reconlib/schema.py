@@ -255,6 +255,7 @@ SOURCE_STATUS = TableSchema(
         _c("previous_records", "int", "the same, last month"),
         _c("rejects", "int", "rows that could not be used", null=False),
         _c("error", "text", "what went wrong, in words"),
+        _c("exit_code", "int", "0, or what the command line ends with because of this source", null=False),
     ),
 )
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import parse_qsl
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
@@ -16,7 +18,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from reconlib.errors import AuthenticationError, SettingsError, nearest
 from reconlib.period import Period, parse_period
 
+LEDGER_VARIABLE = "RECON_LEDGER"  # the ledger's address, password and all, where params say ``ledger: env``
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_PASSWORD = re.compile(r"[^:/]+://[^:/]*:[^@]*@")  # as SQLAlchemy finds one in an address
 
 
 def _quoted(value: object) -> object:
@@ -32,8 +36,31 @@ def _slug(value: object) -> object:
     return value
 
 
+def _money(value: object) -> object:
+    _quoted(value)
+    try:
+        usable = not isinstance(value, str) or (Decimal(value).is_finite() and Decimal(value) >= 0)
+    except InvalidOperation:
+        usable = False
+    if not usable:
+        raise ValueError(f'{value!r} is no amount of money: write it as "25.00", not below zero')
+    return value
+
+
+def _without_password(value: object) -> object:
+    """The ledger's address, unless it holds a secret; its words are never repeated."""
+    _quoted(value)
+    if isinstance(value, str):
+        options = {name.lower() for name, _ in parse_qsl(value.partition("?")[2], keep_blank_values=True)}
+        if _PASSWORD.match(value) or options & {"password", "sslpassword"}:
+            raise ValueError(f"a password never stands in params: write 'ledger: env' and put the whole address into {LEDGER_VARIABLE}")
+    return value
+
+
 Text = Annotated[str, BeforeValidator(_quoted)]
 Slug = Annotated[str, BeforeValidator(_slug)]
+Money = Annotated[str, BeforeValidator(_money)]
+LedgerAddress = Annotated[str, BeforeValidator(_without_password)]
 
 
 class Strict(BaseModel):
@@ -68,11 +95,11 @@ class Params(Strict):
     as_of: Text | None = None  # null: last day of the period
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     workspace: Text | None = None  # null: .recon/<book>
-    ledger: Text | None = None  # null: SQLite in the workspace
+    ledger: LedgerAddress | None = None  # null: SQLite in the workspace; env: what RECON_LEDGER holds
     archive: Text = "reports"
     rules: list[Text] = Field(default_factory=list)
     engine: Literal["duckdb", "spark"] = "duckdb"
-    materiality: Text = "0.00"  # money a month above which every finding must be decided before signing
+    materiality: Money = "0.00"  # money a month above which every finding must be decided before signing
     sources: dict[Slug, Source]
     sandbox: Sandbox | None = None
 
@@ -80,11 +107,6 @@ class Params(Strict):
     def workspace_dir(self) -> Path:
         """Folder of snapshots, stage products and ledger."""
         return Path(self.workspace or f".recon/{self.book}")
-
-    @property
-    def ledger_url(self) -> str:
-        """SQLAlchemy address of the ledger."""
-        return self.ledger or f"sqlite:///{self.workspace_dir / 'ledger.sqlite'}"
 
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -156,6 +178,20 @@ def read_params(path: str | Path) -> Params:
 def billing_period(params: Params, period: str, today: Any) -> Period:
     """The month to run: the command line's, else the params'."""
     return parse_period(period or params.period, today=today)
+
+
+def read_ledger_url(params: Params, workspace: Path, environ: Mapping[str, str]) -> str:
+    """SQLAlchemy address of the ledger. It may hold a password: it is asked for where it is used, and kept nowhere.
+
+    Raises:
+        SettingsError: params say ``env``, and the environment says nothing.
+    """
+    if params.ledger != "env":
+        return params.ledger or f"sqlite:///{workspace / 'ledger.sqlite'}"
+    if not environ.get(LEDGER_VARIABLE, "").strip():
+        hint = f"set {LEDGER_VARIABLE} in the environment or in .env, or take 'ledger: env' out of params"
+        raise SettingsError(f"{LEDGER_VARIABLE} is not set, and params say the ledger's address stands there", where="ledger", hint=hint)
+    return environ[LEDGER_VARIABLE].strip()
 
 
 def read_credentials(prefix: str | None, fields: tuple[str, ...], environ: Mapping[str, str], *, source: str) -> dict[str, SecretStr]:

@@ -20,7 +20,7 @@ from reconlib.errors import DataError, ReconError, SettingsError, VendorError
 from reconlib.period import Period
 from reconlib.rules import Rules, read_rules
 from reconlib.schema import CANONICAL, CHANGES, REJECTS, SOURCE_STATUS, STAGES, make_table
-from reconlib.settings import Params, billing_period, read_environ, read_params, read_yaml
+from reconlib.settings import Params, billing_period, read_environ, read_ledger_url, read_params, read_yaml
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,7 +59,7 @@ class Month:
     @property
     def ledger_url(self) -> str:
         """SQLAlchemy address of the ledger, absolute."""
-        return self.params.ledger or f"sqlite:///{self.workspace / 'ledger.sqlite'}"
+        return read_ledger_url(self.params, self.workspace, self.environ)
 
     @property
     def previous(self) -> Month:
@@ -159,14 +159,14 @@ def sync_month(month: Month, *, refresh: bool = False, sleep: Callable[[float], 
             sleep=sleep,
             refresh=refresh,
         )
-        error, state = result.error, result.status
+        error, state, exit_code = result.error, result.status, result.exit_code
         found: dict[str, list[dict[str, Any]]] = {}
         bad: list[dict[str, Any]] = []
         if result.snapshot is not None and state == "complete":
             try:
                 found, bad = read_rows(name, source.connector, result.snapshot)
             except ReconError as fault:
-                error, state = str(fault), "failed"
+                error, state, exit_code = str(fault), "failed", fault.exit_code
         rows[name], rejects = found, rejects + bad
         status.append(
             {
@@ -180,6 +180,7 @@ def sync_month(month: Month, *, refresh: bool = False, sleep: Callable[[float], 
                 "previous_records": earlier.get(name),
                 "rejects": len(bad),
                 "error": error or None,
+                "exit_code": exit_code,
             }
         )
     tables = normalize_snapshots(rows)

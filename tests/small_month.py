@@ -243,7 +243,16 @@ def _purchase(number: int, row: Mapping[str, str]) -> Row:
 def _status(source: str, month: Period, *, failed: bool) -> Row:
     at = None if failed else datetime(month.next.year, month.next.month, 1, 6, tzinfo=UTC)
     state = {"status": "failed", "error": "down"} if failed else {"status": "complete", "snapshot_id": "0" * 12}
-    return {"source": source, "connector": source, **state, "as_of_at": at, "pages": 1, "records": 1, "rejects": 0}
+    return {
+        "source": source,
+        "connector": source,
+        **state,
+        "as_of_at": at,
+        "pages": 1,
+        "records": 1,
+        "rejects": 0,
+        "exit_code": 4 if failed else 0,
+    }
 
 
 def _number(text: str | None) -> Decimal | None:

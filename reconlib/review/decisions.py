@@ -19,6 +19,7 @@ FINDING_DECISIONS = ("approve", "adjust", "dismiss", "snooze", "exclude", "inves
 CHANGE_KINDS = ("under_billed", "over_billed", "new_revenue", "orphan_line")  # kinds a change in the PSA can settle
 UNKNOWN_KINDS = ("no_count", "no_source")  # nothing is known to bill: there is nothing to approve (T1)
 COST_KINDS = ("cost_change", "negative_margin", "unused_commitment")
+ROW_KINDS = ("unusable_rows",)  # next month's are other rows: what was decided on these says nothing about them
 CAUSES = (
     "source stale",
     "client mapping",
@@ -45,13 +46,34 @@ BOUND = {
     "service_id": "service",
     "vendor_account_id": "vendor account",
     "vendor_product_id": "vendor product",
+    "agreement_line_id": "agreement line",
+    "monthly_impact": "money a month",
+    "explanation": "rows",
 }
+_BOUND_ONLY = {  # where nothing else says that it is the same thing, or the money is what was decided
+    "unit_cost": COST_KINDS,
+    "agreement_line_id": CHANGE_KINDS,
+    "monthly_impact": CHANGE_KINDS,
+    "explanation": ROW_KINDS,
+}
+_REOPENED = "; reopened: "
 
 
 def bound_values(finding: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a finding a decision stands on; cost only where the finding is about cost."""
-    skip = set() if finding["kind"] in COST_KINDS else {"unit_cost"}
-    return {name: finding[name] for name in BOUND if name not in skip}
+    """The values of a finding a decision stands on.
+
+    Cost only where the finding is about cost; the line and the money where a change bills them; the words where nothing but them names the
+    rows, without what a reopening added to them.
+    """
+    kind = finding["kind"]
+    bound = {name: finding[name] for name in BOUND if kind in _BOUND_ONLY.get(name, (kind,))}
+    return bound | ({"explanation": say_reopened(finding["explanation"])} if "explanation" in bound else {})
+
+
+def say_reopened(explanation: str, why: str = "") -> str:
+    """An explanation with why it is open again; what an earlier reopening said is taken out."""
+    plain = explanation.partition(_REOPENED)[0]
+    return f"{plain.removesuffix('.')}{_REOPENED}{why}" if why else plain.removesuffix(".")
 
 
 def mapping_event(
@@ -184,10 +206,9 @@ def keyed(event: Event, before: Event | None) -> Event:
 
 
 def _record(ledger: Ledger, event: Event) -> Event:
-    events = ledger.events(book=event.book)
-    refuse_signed(events, event.book, event.period)
-    before = [known for known in events if known.kind == event.kind and known.subject == event.subject]
-    return ledger.append(keyed(event, before[-1] if before else None))
+    before = [known for known in ledger.events(book=event.book, kind=event.kind) if known.subject == event.subject]
+    event = keyed(event, before[-1] if before else None)
+    return ledger.append(event, check=lambda events: refuse_signed(events, event.book, event.period))
 
 
 def _check_exclusion(decision: str, why: str, until: date | None, period: Period) -> None:

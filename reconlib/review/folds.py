@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from reconlib.ledger import Event
 from reconlib.money import format_qty
 from reconlib.period import Period
-from reconlib.review.decisions import BOUND, bound_values
+from reconlib.review.decisions import BOUND, ROW_KINDS, bound_values, say_reopened
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +24,9 @@ Key = tuple[str, str, str]  # relation, source, vendor id
 _STATUS = {"approve": "approved", "adjust": "approved", "credit_client": "approved", "dispute_vendor": "disputed"}
 _STATUS |= {"dismiss": "dismissed", "snooze": "snoozed", "exclude": "excluded", "investigate": "open"}
 _THIS_MONTH_ONLY = ("approve", "adjust", "credit_client", "dismiss")
+_WORD = {"dismiss": "dismissed", "credit_client": "credited", "snooze": "snoozed", "exclude": "excluded", "dispute_vendor": "disputed"}
+_WORD |= {"investigate": "looked into"}
+_FOLLOWS = ("units ", "money a month ")  # from the other values: said only where none of them changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,8 @@ def apply_finding_decisions(findings: pa.Table, events: Iterable[Event], *, peri
     """The findings with ``status``, ``cause`` and ``explanation`` as decided; rows and their order stay.
 
     Approvals and dismissals hold for their own month: what is still there next month is open again and says so (T124). Snoozes hold until
-    their date, exclusions until their review-by date, disputes and investigations until settled. Every decision is void once its values
-    changed (T125).
+    their date, exclusions until their review-by date, disputes and investigations until settled; on rows nobody can use, each for its own
+    month: next month's are other rows. Every decision is void once its values changed (T125).
     """
     import pyarrow as pa
 
@@ -93,11 +96,15 @@ def values_changed(finding: Mapping[str, Any], event: Event) -> list[str]:
     bound, now = event.values["bound"], bound_values(finding)
     changed = []
     for name, value in now.items():
+        if name not in bound:
+            continue  # decided before this value was asked for
+        if name == "explanation":
+            changed += ["other rows"] if bound[name] != value else []
+            continue
         before = Decimal(bound[name]) if isinstance(value, Decimal) and bound.get(name) else bound.get(name)
         if before != value:
             changed.append(f"{BOUND[name]} {_shown(before)} → {_shown(value)}")
-    # units is expected − billed where both are known: say it once
-    return [text for text in changed if len(changed) == 1 or not text.startswith("units ")]
+    return [text for text in changed if not text.startswith(_FOLLOWS)] or changed[:1]
 
 
 def _decided(row: Mapping[str, Any], event: Event, period: Period, as_of: date) -> dict[str, Any]:
@@ -105,14 +112,13 @@ def _decided(row: Mapping[str, Any], event: Event, period: Period, as_of: date) 
     decision, until = values["decision"], date.fromisoformat(values["until"]) if values["until"] else None
     over = ""
     if changed := values_changed(row, event):
-        over = "reopened: " + ", ".join(changed)
+        over = ", ".join(changed)
     elif until and as_of > until:
-        over = f"reopened: {'snoozed' if decision == 'snooze' else 'excluded'} until {until}"
-    elif decision in _THIS_MONTH_ONLY and event.period != str(period):
-        word = {"dismiss": "dismissed", "credit_client": "credited"}.get(decision, "approved")
-        over = f"reopened: {word} in {event.period}, still there"
+        over = f"{_WORD[decision]} until {until}"
+    elif event.period != str(period) and (decision in _THIS_MONTH_ONLY or row["kind"] in ROW_KINDS):
+        over = f"{_WORD.get(decision, 'approved')} in {event.period}, still there"
     if over:
-        return {"status": "open", "explanation": f"{row['explanation'].removesuffix('.')}; {over}"}
+        return {"status": "open", "explanation": say_reopened(row["explanation"], over)}
     return {"status": _STATUS[decision], "cause": values["cause"] or row["cause"]}
 
 

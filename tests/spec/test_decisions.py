@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -104,9 +105,11 @@ def test_t124_how_long_a_decision_holds(ledger, decision, until, month, status, 
         vendor_account_id  | x9 | open     | reopened: vendor account unknown → x9
         client_id          | 13 | open     | reopened: client 12 → 13
         currency           | EUR | open    | reopened: currency USD → EUR
-        monthly_impact     | 1  | snoozed  | -
+        monthly_impact     | 1  | open     | reopened: money a month 252 → 1
+        agreement_line_id  | L2 | open     | reopened: agreement line unknown → L2
         unit_cost          | 9  | snoozed  | -
         client_name        | AC | snoozed  | -
+        explanation        | so | snoozed  | so
     """),
 )
 def test_t125_a_decision_is_void_when_its_values_change(ledger, changed, to, status, says):
@@ -115,7 +118,61 @@ def test_t125_a_decision_is_void_when_its_values_change(ledger, changed, to, sta
     later = make_table(FINDINGS, [finding(**{changed: value})])
     after = apply_finding_decisions(later, ledger.events(), period=OCTOBER).to_pylist()[0]
     assert after["status"] == status
-    assert after["explanation"] == "billing 7 fewer than used" + (f"; {says}" if says else "")
+    plain = "billing 7 fewer than used"
+    assert after["explanation"] == (says if says == "so" else f"{plain}; {says}" if says else plain)
+
+
+def unusable(**changes):
+    place = {"finding_id": "u1", "kind": "unusable_rows", "client_id": None, "client_name": None, "service_id": None, "source": "psa"}
+    numbers = dict.fromkeys(("billed_qty", "expected_qty", "used_qty", "unit_price", "monthly_impact")) | {"variance_qty": Decimal(1)}
+    text = "1 row of psa could not be used; the first: quantity 'n/a (test line)': is not a number."
+    return finding(**place | numbers | {"explanation": text} | changes)
+
+
+@pytest.mark.parametrize(
+    ("decision", "until", "word"),
+    [("exclude", date(2027, 6, 30), "excluded"), ("snooze", None, "snoozed"), ("dismiss", None, "dismissed")],
+)
+def test_t125_rows_nobody_can_use_are_decided_for_their_own_month(ledger, decision, until, word):
+    decide(ledger, decision, row=unusable(), until=until, why="a test line")
+
+    def after(period, **changes):
+        table = make_table(FINDINGS, [unusable(**changes)])
+        row = apply_finding_decisions(table, ledger.events(), period=period).to_pylist()[0]
+        return row["status"], row["explanation"].partition("; reopened: ")[2]
+
+    assert after(OCTOBER) == (word, "")
+    assert after(OCTOBER.next) == ("open", f"{word} in 2026-10, still there")
+    other = {"explanation": "1 row of psa could not be used; the first: quantity '400 seats': is not a number."}
+    assert after(OCTOBER, **other) == ("open", "other rows")
+    assert after(OCTOBER.next, **other) == ("open", "other rows")
+    assert after(OCTOBER, variance_qty=Decimal(2)) == ("open", "units 1 → 2")
+
+
+def test_t125_a_decision_on_reopened_rows_holds(ledger):
+    decide(ledger, "dismiss", row=unusable(), why="a test line")
+    (again,) = apply_finding_decisions(make_table(FINDINGS, [unusable()]), ledger.events(), period=OCTOBER.next).to_pylist()
+    decide(ledger, "dismiss", row=again, period=OCTOBER.next, why="still the test line")
+    (row,) = apply_finding_decisions(make_table(FINDINGS, [unusable()]), ledger.events(), period=OCTOBER.next).to_pylist()
+    assert row["status"] == "dismissed"
+
+
+@pytest.mark.parametrize("kind", ["unaccounted_usage", "duplicate_unit", "stale_unit"])
+def test_t125_units_are_decided_while_they_are_as_many(ledger, kind):
+    def row(units):
+        return unusable(kind=kind, variance_qty=Decimal(units), explanation=f"{units} units")
+
+    decide(ledger, "snooze", row=row(4))
+    later = [apply_finding_decisions(make_table(FINDINGS, [row(n)]), ledger.events(), period=OCTOBER.next).to_pylist()[0] for n in (4, 5)]
+    assert [one["status"] for one in later] == ["snoozed", "open"]
+
+
+def test_t125_a_decision_from_before_a_value_was_asked_for_stands(ledger):
+    event = decide(ledger, "snooze")
+    bound = {name: value for name, value in event.values["bound"].items() if name not in ("agreement_line_id", "monthly_impact")}
+    old = replace(event, values=event.values | {"bound": bound})
+    (row,) = apply_finding_decisions(make_table(FINDINGS, [finding(agreement_line_id="L2")]), [old], period=OCTOBER).to_pylist()
+    assert row["status"] == "snoozed"
 
 
 @pytest.mark.parametrize(
@@ -295,6 +352,7 @@ def gates(ledger, *, status="complete", account="mapped", units=5, finding=None,
         "pages": 1,
         "records": 5,
         "rejects": 0,
+        "exit_code": 0,
     }
     mapped = dict.fromkeys(ACCOUNT_MAPPING.names()) | {"source": "ninja", "vendor_account_id": "a1", "account_name": "A", "state": account}
     return check_gates(

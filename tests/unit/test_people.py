@@ -61,7 +61,7 @@ def test_without_a_name_nothing_is_decided(month: Month) -> None:
 
 def test_a_finding_is_decided_on_the_values_that_were_shown(month: Month) -> None:
     numbers = ("billed_qty", "expected_qty", "purchased_qty", "used_qty", "variance_qty", "unit_price", "unit_cost", "monthly_impact")
-    names = ("currency", "client_id", "service_id", "vendor_account_id", "vendor_product_id")
+    names = ("currency", "client_id", "service_id", "vendor_account_id", "vendor_product_id", "agreement_line_id")
     finding = {"finding_id": "f1", "kind": "under_billed", **dict.fromkeys(numbers, Decimal(2)), **dict.fromkeys(names, "x")}
     decide_finding_by(month, "the analyst")(finding, "approve", "", "")
     event = month_events(month)[0]

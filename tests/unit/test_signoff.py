@@ -129,7 +129,8 @@ def test_versions_the_ledger_does_not_know_are_never_overwritten(ledger):
 def test_gates_count_everything_and_show_the_first_few():
     names = SOURCE_STATUS.names()
     rows = [
-        dict.fromkeys(names) | {"source": f"s{number}", "connector": "c", "status": "failed", "pages": 0, "records": 0, "rejects": 0}
+        dict.fromkeys(names)
+        | {"source": f"s{number}", "connector": "c", "status": "failed", "pages": 0, "records": 0, "rejects": 0, "exit_code": 4}
         for number in range(7)
     ]
     gates = check_gates(

@@ -1,0 +1,66 @@
+"""What people write by hand is refused with its key, and a secret is neither kept nor shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconlib.errors import SettingsError
+from reconlib.settings import Params, parse, read_ledger_url
+from reconlib.steps import open_month
+
+BOOK = {"book": "tiny", "sources": {"psa": {"connector": "file"}}}
+
+
+def params(**keys: str) -> Params:
+    return parse({**BOOK, **keys}, Params, where="params/tiny.yaml")
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity", "-1", "ten", "", "1,000"])
+def test_materiality_is_an_amount_of_money(amount: str) -> None:
+    with pytest.raises(SettingsError, match=r"materiality: .* is no amount of money"):
+        params(materiality=amount)
+
+
+@pytest.mark.parametrize("amount", ["0", "25.00", "1000"])
+def test_an_amount_is_kept_as_written(amount: str) -> None:
+    assert params(materiality=amount).materiality == amount
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql+psycopg://recon:s3cr3t@db.example/recon",
+        "postgresql://recon:s3/cr3t@db.example/recon",
+        "postgresql://:s3cr3t@db.example/recon",
+        "postgresql://db.example/recon?password=s3cr3t",
+        "postgresql://db.example/recon?sslmode=require&PASSWORD=s3cr3t",
+    ],
+)
+def test_a_password_never_stands_in_params(address: str) -> None:
+    with pytest.raises(SettingsError, match="ledger: a password never stands in params") as stopped:
+        params(ledger=address)
+    assert "cr3t" not in str(stopped.value)
+    assert "RECON_LEDGER" in str(stopped.value)
+
+
+@pytest.mark.parametrize("address", ["postgresql+psycopg://recon@db.example:5432/recon", "sqlite:///C:\\team\\ledger.sqlite", "env"])
+def test_an_address_without_a_password_may(address: str) -> None:
+    assert params(ledger=address).ledger == address
+
+
+def test_the_ledger_may_stand_in_the_environment(tmp_path: Path) -> None:
+    address = "postgresql+psycopg://recon:s3cr3t@db.example/recon"
+    assert read_ledger_url(params(ledger="env"), tmp_path, {"RECON_LEDGER": address}) == address
+    assert read_ledger_url(params(), tmp_path, {"RECON_LEDGER": address}) == f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    with pytest.raises(SettingsError, match=r"ledger: RECON_LEDGER is not set(.|\n)*Hint: "):
+        read_ledger_url(params(ledger="env"), tmp_path, {"RECON_LEDGER": " "})
+
+
+def test_a_month_does_not_show_its_ledgers_password(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text('book: tiny\nperiod: "2026-10"\nledger: env\nsources: {psa: {connector: file}}\n', "utf-8")
+    month = open_month(path, environ={"RECON_LEDGER": f"sqlite:///{tmp_path / 's3cr3t.sqlite'}"})
+    assert month.ledger_url.endswith("s3cr3t.sqlite")
+    assert "s3cr3t" not in f"{month!r} {month.params!r}"
