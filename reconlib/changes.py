@@ -1,4 +1,4 @@
-"""What to change in the PSA, from approved findings, and whether last month's changes arrived (FIELD.md T102, T103, T112, T114).
+"""What to change in the PSA, from approved findings, and whether the changes of earlier months arrived (FIELD.md T102, T103, T112, T114).
 
 A change sets the quantity of one line, adds a line or cancels one; it never touches a price. Together the changes of a finding move the
 billed quantity by exactly what was decided.
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 _NOT_CHANGED = ("credit", "proration_helper")  # lines whose quantity is no count (T18, T33); out of scope ones neither
 _ENDED = ("cancelled", "expired", "inactive")
+_SETTLED = ("verified", "changed_since")  # outcomes nobody has to look for again
 
 
 def plan_changes(
@@ -63,7 +64,7 @@ def plan_changes(
 
 
 def verify_changes(planned: pa.Table, lines_now: pa.Table, agreements_now: pa.Table, *, as_of: date) -> pa.Table:
-    """Last month's changes with what became of them: ``verified``, ``not_arrived`` or ``changed_since``.
+    """Changes of earlier months with what became of them: ``verified``, ``not_arrived`` or ``changed_since``.
 
     A change that takes effect after ``as_of`` stays ``planned``. A cancelled line is settled when it is cancelled, empty or gone.
     """
@@ -91,19 +92,30 @@ def verify_changes(planned: pa.Table, lines_now: pa.Table, agreements_now: pa.Ta
 def record_planned_changes(
     ledger: Ledger, changes: pa.Table, *, book: str, period: Period, version: int, who: str, at: datetime
 ) -> list[Event]:
-    """Append the changes of an approved version, once each; next month they are looked for."""
-    return ledger.append_all(
+    """Append the changes of an approved version, once each; later months look for them until they are settled."""
+    return ledger.append_all(list_planned(changes, book=book, period=period, version=version, who=who, at=at))
+
+
+def list_planned(changes: pa.Table, *, book: str, period: Period, version: int, who: str, at: datetime) -> list[Event]:
+    """The changes of an approved version as the events that record them, not yet in the ledger."""
+    return [
         Event(
             *(book, str(period), "change_planned", row["change_id"], who, utc_text(at)),
             values={**row, "version": version},
             key=f"planned/{period}/v{version}/{row['change_id']}",
         )
         for row in changes.to_pylist()
-    )
+    ]
+
+
+def approved_changes(events: Iterable[Event], *, period: Period, version: int) -> pa.Table:
+    """The changes one version of a month was approved with, as they were recorded then; never planned anew (T129)."""
+    known = [event for event in events if event.kind == "change_planned" and event.period == str(period)]
+    return _table([event for event in known if event.values["version"] == version])
 
 
 def record_verified_changes(ledger: Ledger, verified: pa.Table, *, book: str, period: Period, who: str, at: datetime) -> list[Event]:
-    """Append what became of last month's changes, once for each change and outcome; ``period`` is the month that looked."""
+    """Append what became of earlier months' changes, once for each change and outcome; ``period`` is the month that looked."""
     return ledger.append_all(
         Event(
             *(book, str(period), "change_verified", row["change_id"], who, utc_text(at)),
@@ -116,11 +128,39 @@ def record_verified_changes(ledger: Ledger, verified: pa.Table, *, book: str, pe
 
 
 def planned_changes(events: Iterable[Event], *, before: Period) -> pa.Table:
-    """Changes of the last month before this one that approved any; of its last version."""
-    known = [event for event in events if event.kind == "change_planned" and event.period < str(before)]
-    last = max(((event.period, event.values["version"]) for event in known), default=("", 0))
-    rows = [event.values for event in known if (event.period, event.values["version"]) == last]
-    return make_table(CHANGES, [{c.name: _typed(row[c.name], c.kind) for c in CHANGES.columns} for row in rows])
+    """Every change an earlier month still waits for: of each month's approved version, not settled before this month.
+
+    A reopened month's changes stand until its next version is approved, then that one's do. A later month's change of the same line, or of
+    the same missing line, takes the place of an earlier one unless that is to bill later: what is looked for twice would be counted twice.
+    """
+    approved: dict[str, int] = {}
+    outcome: dict[str, str] = {}
+    known: list[Event] = []
+    for event in events:
+        if event.period >= str(before):
+            continue
+        if event.kind == "reviewer_approved":
+            approved[event.period] = event.values["version"]
+        elif event.kind == "change_verified":
+            outcome[event.subject] = event.values["status"]
+        elif event.kind == "change_planned":
+            known.append(event)
+    for event in known:  # only an approval plans a change
+        approved.setdefault(event.period, max(one.values["version"] for one in known if one.period == event.period))
+    standing = [event for event in known if event.values["version"] == approved[event.period]]
+    return _table(
+        event for event in standing if outcome.get(event.subject) not in _SETTLED and not any(_replaces(later, event) for later in standing)
+    )
+
+
+def _table(events: Iterable[Event]) -> pa.Table:
+    return make_table(CHANGES, [{c.name: _typed(event.values[c.name], c.kind) for c in CHANGES.columns} for event in events])
+
+
+def _replaces(later: Event, event: Event) -> bool:
+    about = ("agreement_line_id", "client_id", "service_id")
+    same = all(later.values[name] == event.values[name] for name in about)
+    return same and later.period > event.period and later.values["effective_date"] >= event.values["effective_date"]
 
 
 def _changes(finding: Row, decision: Mapping[str, Any], cell: list[Row], contracts: Mapping[str, Row], period: Period) -> Iterator[Row]:

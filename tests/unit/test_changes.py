@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ import pytest
 
 from reconlib.changes import plan_changes, planned_changes, record_planned_changes, record_verified_changes, verify_changes
 from reconlib.errors import DataError
-from reconlib.ledger import open_ledger
+from reconlib.ledger import Event, canonical_json, open_ledger
 from reconlib.money import format_amount, format_qty
 from reconlib.period import parse_period
 from reconlib.review import apply_finding_decisions, record_finding_decision
@@ -281,3 +282,59 @@ def test_planned_changes_come_back_from_the_ledger_of_the_last_version():
         (event,) = ledger.events(kind="change_verified")
         assert event.values == {"status": "not_arrived", "planned_in": "2026-10", "monthly_effect": "1188"}
         assert record_verified_changes(ledger, ADD, **FACTS) == []
+
+
+NOV, DEC, JAN = OCTOBER.next, OCTOBER.next.next, OCTOBER.next.next.next
+
+
+def event(kind, month, subject, **values):
+    return Event("harbor", str(month), kind, subject, "Ana", "2026-11-01T00:00:00Z", values=values)
+
+
+def plan(period, name, *, version=1, effective="2026-11-01", line="10"):
+    (row,) = UPDATE.to_pylist()
+    row |= {"change_id": name, "period": str(period), "agreement_line_id": line, "effective_date": date.fromisoformat(effective)}
+    return event("change_planned", period, name, **json.loads(canonical_json(row)), version=version)
+
+
+def approved(period, version):
+    return event("reviewer_approved", period, f"v{version}", version=version, hashes={})
+
+
+def looked_for(events, before):
+    return planned_changes(events, before=before)["change_id"].to_pylist()
+
+
+def test_a_reopened_version_is_looked_for_until_the_next_is_approved():
+    events = [approved(OCTOBER, 1), plan(OCTOBER, "old"), event("reopened", OCTOBER, "v1", version=1)]
+    assert looked_for(events, NOV) == ["old"]
+    assert looked_for([*events, approved(OCTOBER, 2)], NOV) == []
+    assert looked_for([*events, approved(OCTOBER, 2), plan(OCTOBER, "new", version=2)], NOV) == ["new"]
+
+
+def test_every_change_is_looked_for_until_it_is_settled():
+    later = plan(OCTOBER, "for january", effective="2027-01-01")
+    events = [approved(OCTOBER, 1), later, approved(NOV, 1), plan(NOV, "november", effective="2026-12-01", line="11")]
+    assert looked_for(events, NOV) == ["for january"]
+    assert looked_for(events, DEC) == looked_for(events, JAN) == ["for january", "november"]
+    events.append(event("change_verified", DEC, "november", status="not_arrived"))
+    assert looked_for(events, JAN) == ["for january", "november"]
+    for status in ("verified", "changed_since"):
+        settled = [*events, event("change_verified", DEC, "november", status=status)]
+        assert looked_for(settled, JAN) == ["for january"]
+        assert looked_for(settled, DEC) == ["for january", "november"]  # the month that saw it says so again
+
+
+def test_a_change_planned_again_is_looked_for_once():
+    events = [plan(OCTOBER, "first"), plan(NOV, "again", effective="2026-12-01"), plan(NOV, "other", effective="2026-12-01", line="11")]
+    assert looked_for(events, DEC) == ["again", "other"]
+    events[0] = plan(OCTOBER, "first", effective="2027-01-01")  # to bill later than what was planned after it
+    assert looked_for(events, DEC) == ["again", "first", "other"]
+
+
+def test_a_change_that_takes_effect_later_stays_planned():
+    events = [plan(OCTOBER, "for january", effective="2027-01-01")]
+    verified = verify_changes(planned_changes(events, before=DEC), lines("10 51 0 36 2026-01-01 -")[0], agreements(), as_of=DEC.end)
+    assert verified["status"].to_pylist() == ["planned"]
+    verified = verify_changes(planned_changes(events, before=JAN), lines("10 51 0 36 2026-01-01 -")[0], agreements(), as_of=JAN.end)
+    assert verified["status"].to_pylist() == ["verified"]
