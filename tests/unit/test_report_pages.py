@@ -48,6 +48,19 @@ def test_t131_under_and_over_are_summed_apart_and_currencies_too() -> None:
     assert [card[1] for card in cards[:2]] == ["7.00 CAD + 100.00 USD", "30.00 USD"]
 
 
+def test_t131_confidence_is_a_share_of_each_currency() -> None:
+    sure, doubted = finding("under_billed", "10000", currency="JPY"), finding("under_billed", "100", confidence=Decimal("0.5"))
+    assert comparison.share_confident(table(FINDINGS, sure, doubted)) == "100 % of JPY, 0 % of USD"
+    assert comparison.share_confident(table(FINDINGS, doubted, finding("over_billed", "-300"))) == "75 %"
+    assert comparison.share_confident(table(FINDINGS, finding("no_count", None))) == "–"
+
+
+def test_t131_a_cost_that_fell_is_no_cost() -> None:
+    cost = [finding("cost_change", None, client_name="Acme", cost_impact=Decimal(amount)) for amount in ("-50", "-5", "20")]
+    (row,) = comparison.sum_by(table(FINDINGS, *cost), "client_name").to_pylist()
+    assert (row["own_cost"], row["cost_fall"]) == (Decimal(20), Decimal(55))
+
+
 def test_findings_are_ranked_by_absolute_money_with_unknown_money_last() -> None:
     findings = table(
         FINDINGS,
@@ -84,8 +97,9 @@ def test_each_pair_shows_one_pattern() -> None:
         cell(0, None, None, 4, 4),
         cell(1, 5, None, None, None, "no_count"),
         cell(1, 1, None, None, None, "flat"),
+        cell(0, None, None, 3, None, "out_of_scope"),
     )
-    assert [row["pairs"] for row in comparison.count_patterns(cells).to_pylist()] == [1] * 8
+    assert [row["pairs"] for row in comparison.count_patterns(cells).to_pylist()] == [1] * 9
 
 
 def test_t1_a_failed_source_stands_first_and_has_dropped_nothing() -> None:

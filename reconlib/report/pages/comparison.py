@@ -38,11 +38,14 @@ def count_not_comparable(cells: pa.Table) -> int:
 
 
 def share_confident(findings: pa.Table) -> str:
-    """Share of the money that rests on confirmed mappings and fresh counts, as text; empty when there is no money."""
-    rows = [(abs(r["monthly_impact"]), r["confidence"]) for r in findings.to_pylist() if r["monthly_impact"]]
-    total = sum((amount for amount, _ in rows), ZERO)
-    sure = sum((amount for amount, confidence in rows if confidence >= SURE), ZERO)
-    return f"{100 * sure / total:.0f} %" if total else "–"
+    """Share of the money that rests on confirmed mappings and fresh counts, as text, each currency apart; empty when there is no money."""
+    sums: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    for row in findings.to_pylist():
+        if row["monthly_impact"]:
+            sums[row["currency"]][0] += abs(row["monthly_impact"])
+            sums[row["currency"]][1] += abs(row["monthly_impact"]) if row["confidence"] >= SURE else ZERO
+    shares = {code: f"{100 * sure / total:.0f} %" for code, (total, sure) in sorted(sums.items())}
+    return ", ".join(shares.values() if len(shares) == 1 else (f"{share} of {code}" for code, share in shares.items())) or "–"
 
 
 def comparison_cards(findings: pa.Table, cells: pa.Table, sources: pa.Table) -> list[Card]:
@@ -140,7 +143,7 @@ def describe_step(row: Mapping[str, Any], effective_date: date) -> str:
 
 
 def sum_by(findings: pa.Table, column: str) -> pa.Table:
-    """Findings of one client or service: under- and over-billed money apart, own cost apart (T131).
+    """Findings of one client or service: under- and over-billed money apart, own cost that rose or is wasted and that fell apart (T131).
 
     Grain: one value of ``column`` and currency. Order: most money first.
     """
@@ -148,14 +151,23 @@ def sum_by(findings: pa.Table, column: str) -> pa.Table:
     for row in findings.to_pylist():
         if row[column] is None:
             continue
-        empty = {column: row[column], "findings": 0, "own_cost": ZERO, "unknown": 0, "currency": row["currency"], **NO_MONEY}
+        empty = {
+            column: row[column],
+            "findings": 0,
+            "own_cost": ZERO,
+            "cost_fall": ZERO,
+            "unknown": 0,
+            "currency": row["currency"],
+            **NO_MONEY,
+        }
         group = groups.setdefault((row[column], row["currency"]), empty)
         add_directions(group, row["monthly_impact"])
         group["findings"] += 1
         group["unknown"] += row["kind"] in NOT_COMPARABLE
-        group["own_cost"] += abs(row["cost_impact"] or ZERO)
+        group["own_cost"] += max(ZERO, row["cost_impact"] or ZERO)
+        group["cost_fall"] += max(ZERO, -(row["cost_impact"] or ZERO))
     rows = sorted(groups.values(), key=lambda g: (-(g["under_billed"] + g["over_billed"]), -g["own_cost"], g[column]))
-    money: Columns = {"under_billed": "amount", "over_billed": "amount", "own_cost": "amount"}
+    money: Columns = {"under_billed": "amount", "over_billed": "amount", "own_cost": "amount", "cost_fall": "amount"}
     return build_table(rows, {column: "text", "findings": "int", **money, "unknown": "int", "currency": "text"})
 
 
@@ -168,6 +180,7 @@ _PATTERNS = (
     ("no line, in use", "sold or given away? add a line or record why not"),
     ("a count is missing", "not comparable; nothing is assumed"),
     ("a flat fee", "no unit is counted"),
+    ("a client that is not billed", "inactive or a prospect: its usage has no line to go to"),
 )
 
 
@@ -186,6 +199,8 @@ def _pattern(row: Row) -> str:
     billed, used, bought, expected = row["billed_qty"], row["used_qty"], row["purchased_qty"], row["expected_qty"]
     if row["status"] == "flat":
         index = 7
+    elif row["status"] == "out_of_scope":
+        index = 8
     elif expected is None:
         index = 6
     elif not row["lines"] and expected:
