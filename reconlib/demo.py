@@ -1,7 +1,9 @@
 """The made-up MSP as a book: its sandbox beside the month that reads it, and two months run from sync to change file.
 
-Only a book whose params say ``sandbox`` is touched; a real book passes through unchanged. What the sandbox planted is never read here:
-the demo's people decide from the findings alone. Page 10 imports this module, so what only a whole run needs is imported by it.
+Only a book whose params say ``sandbox`` is touched; a real book passes through unchanged. Which client an account belongs to, and what a
+product counts for, is the sandbox's own answer, as an analyst knows it who can ask; findings are decided by their kind and amount alone.
+The labels, which say what is planted wrong, are never read here. Page 10 imports this module, so what only a whole run needs is imported
+by it.
 """
 
 from __future__ import annotations
