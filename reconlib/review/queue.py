@@ -81,13 +81,21 @@ def export_queue(accounts: pa.Table, products: pa.Table, findings: pa.Table) -> 
 
 
 def write_queue(path: Path, rows: Iterable[Row]) -> None:
-    """The queue as a CSV that opens in a spreadsheet; vendor text that looks like a formula is made plain text."""
+    """The queue as a CSV that opens in a spreadsheet; vendor text that looks like a formula is made plain text.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
     numbers = ("units", "monthly", "new_qty")
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, QUEUE_COLUMNS)
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: f"'{text}" if name not in numbers and text.startswith(_FORMULA) else text for name, text in row.items()})
+    try:
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.DictWriter(file, QUEUE_COLUMNS)
+            writer.writeheader()
+            for row in rows:
+                shown = {n: f"'{text}" if n not in numbers and text.startswith(_FORMULA) else text for n, text in row.items()}
+                writer.writerow(shown)
+    except OSError as error:
+        raise DataError("cannot be written", where=str(path), hint=error.strerror or "check the path and its rights") from error
 
 
 def read_decisions(path: Path) -> list[dict[str, str]]:
@@ -170,7 +178,10 @@ def import_decisions(
         if not (_finding_stands(event, decided, by_id) if event.kind == "finding_decided" else _mapping_stands(event, mapped))
     ]
     last = {(event.kind, event.subject): event for event in events}
-    ledger.append_all([keyed(event, last.get((event.kind, event.subject))) for event in new])
+    ledger.append_all(
+        [keyed(event, last.get((event.kind, event.subject))) for event in new],
+        check=lambda now: refuse_signed(now, book, str(period)),  # a signature may have come since the file was read
+    )
     return Imported(len(new), len(wanted) - len(new), ())
 
 
