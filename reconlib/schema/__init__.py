@@ -1,0 +1,41 @@
+"""The tables every stage reads and writes: the only list of columns (DESIGN section 5).
+
+Quantities and money are ``DECIMAL(18, 6)``, never float; dates are days, ``_at`` is UTC. A null is "not known", never zero (T1).
+``evidence`` walks a row back to bytes: ``source/snapshot id/p<page>/r<record>``, several separated by a space.
+"""
+
+from reconlib.schema.canonical import CANONICAL
+from reconlib.schema.stages import (
+    ACCOUNT_MAPPING,
+    CHANGES,
+    COMPARISON,
+    COUNTS,
+    FINDINGS,
+    LINE_BUCKETS,
+    PRODUCT_MAPPING,
+    RECORD_BUCKETS,
+    REJECTS,
+    SOURCE_STATUS,
+    STAGES,
+)
+from reconlib.schema.tables import Column, Kind, TableSchema, check_table, make_table
+
+__all__ = [
+    "ACCOUNT_MAPPING",
+    "CANONICAL",
+    "CHANGES",
+    "COMPARISON",
+    "COUNTS",
+    "FINDINGS",
+    "LINE_BUCKETS",
+    "PRODUCT_MAPPING",
+    "RECORD_BUCKETS",
+    "REJECTS",
+    "SOURCE_STATUS",
+    "STAGES",
+    "Column",
+    "Kind",
+    "TableSchema",
+    "check_table",
+    "make_table",
+]
