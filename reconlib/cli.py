@@ -247,10 +247,12 @@ def sign(
     """Sign a month as preparer, or approve it as reviewer; the signed pages are published."""
     from reconlib.monthly import run_month
     from reconlib.people import sign_month
+    from reconlib.steps import hold_month
 
     month = _open(params, period)
-    state = sign_month(month, role=role.value, who=who, at=month.now())
-    result = run_month(params, str(month.period), say=say)
+    with hold_month(month, say):  # what is signed is what is published: no run comes between
+        state = sign_month(month, role=role.value, who=who, at=month.now())
+        result = run_month(params, str(month.period), say=say)
     say(f"{month.period} v{state.version} is {state.state}: {result.folder / 'index.html'}")
 
 
@@ -268,16 +270,17 @@ def reopen(params: Params, reason: Annotated[str, typer.Option(help="What was fo
 def export_changes(
     params: Params, period: PeriodOption = "", to: Annotated[Path | None, typer.Option(help="Folder; default: the working folder.")] = None
 ) -> None:
-    """Write an approved month's change file as CSV and JSON; nothing in the PSA is touched."""
+    """Write an approved month's change file as CSV and JSON: what was approved, whatever has arrived since; no PSA is touched."""
+    from reconlib.changes import approved_changes
     from reconlib.report.export import write_changes
-    from reconlib.steps import prepare_sign_off
+    from reconlib.steps import month_events, month_state
 
     month = _open(params, period)
-    prepared = prepare_sign_off(month)
-    if prepared.state.state != "approved":
+    state = month_state(month)
+    if state.state != "approved":
         hint = "a preparer signs and another person approves first: recon sign"
         raise SignOffError(f"{month.period} is not approved, so there is no change file", where="changes export", hint=hint)
-    for path in write_changes(prepared.changes, to or Path()):
+    for path in write_changes(approved_changes(month_events(month), period=month.period, version=state.version), to or Path()):
         say(str(path))
 
 
@@ -285,9 +288,9 @@ def export_changes(
 def verify_month_changes(params: Params, period: PeriodOption = "") -> None:
     """Say what became of last month's changes: verified, not arrived, or changed since."""
     from reconlib.money import format_qty
-    from reconlib.steps import prepare_sign_off
+    from reconlib.steps import as_signed, prepare_sign_off
 
-    month = _open(params, period)
+    month = as_signed(_open(params, period))  # a signed month says what it said when it was signed
     rows = prepare_sign_off(month).verified.to_pylist()
     for row in rows:
         units = f"{format_qty(row['old_qty'])} → {format_qty(row['new_qty'])}"

@@ -88,6 +88,10 @@ class Event:
     hash: str = ""
 
 
+Check = Callable[[list[Event]], None]
+"""Looks at the events of a book and raises where another one may not follow them."""
+
+
 def utc_text(at: datetime) -> str:
     """A moment as the ledger writes it.
 
@@ -163,16 +167,18 @@ class Ledger:
         """Let go of the database."""
         self._engine.dispose()
 
-    def append(self, event: Event) -> Event:
+    def append(self, event: Event, *, check: Check | None = None) -> Event:
         """The event as it now stands in the ledger; with a key seen before, the event that stands there already.
 
         Raises:
             DataError: an unknown kind, an empty name, or a text that cannot be stored.
         """
-        return self.append_all([event])[0]
+        return self.append_all([event], check=check)[0]
 
-    def append_all(self, events: Iterable[Event]) -> list[Event]:
+    def append_all(self, events: Iterable[Event], *, check: Check | None = None) -> list[Event]:
         """Several events in one transaction: all of them, or none.
+
+        ``check`` gets the events of their book while no one else can write, and refuses by raising: what it saw is what they follow.
 
         Raises:
             DataError: see ``append``.
@@ -182,18 +188,17 @@ class Ledger:
             with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
                 if self._engine.dialect.name == "postgresql":
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+                if check is not None:
+                    for book in sorted({event.book for event in wanted}):
+                        check(_read(connection, book=book))
                 return [_append(connection, event) for event in wanted]
         except sa.exc.SQLAlchemyError as error:
             raise DataError("the event could not be written", where="ledger", hint=_cause(error)) from error
 
     def events(self, *, book: str | None = None, kind: str | None = None, period: str | None = None) -> list[Event]:
         """Events in the order they happened, of one book, kind or billing month where named."""
-        query = sa.select(_EVENTS).order_by(_EVENTS.c.seq)
-        for name, value in (("book", book), ("kind", kind), ("period", period)):
-            if value is not None:
-                query = query.where(_EVENTS.c[name] == str(value))
         with self._engine.connect() as connection:
-            return [_event(row) for row in connection.execute(query).mappings()]
+            return _read(connection, book=book, kind=kind, period=period)
 
     def head(self) -> str:
         """Hash of the last event; empty while there is none. A signed report prints it."""
@@ -284,6 +289,14 @@ def _create(engine: sa.Engine) -> None:
         _META.create_all(connection)
         for statement in _POSTGRES_LAW if engine.dialect.name == "postgresql" else _SQLITE_LAW:
             connection.exec_driver_sql(statement)
+
+
+def _read(connection: sa.Connection, **wanted: str | None) -> list[Event]:
+    query = sa.select(_EVENTS).order_by(_EVENTS.c.seq)
+    for name, value in wanted.items():
+        if value is not None:
+            query = query.where(_EVENTS.c[name] == str(value))
+    return [_event(row) for row in connection.execute(query).mappings()]
 
 
 def _append(connection: sa.Connection, event: Event) -> Event:

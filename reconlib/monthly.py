@@ -10,19 +10,17 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from reconlib.errors import ReconError, SettingsError, SignOffError, VendorError, nearest
+from reconlib.errors import ReconError, SettingsError, VendorError, nearest
 from reconlib.notebooks import execute_notebook
 from reconlib.publishing import publish_month
 from reconlib.report.archive import MANIFEST, SIGNED, read_manifest, read_months, write_index
-from reconlib.signoff import PeriodState, check_unchanged, next_version, period_state
-from reconlib.steps import NOTEBOOK_OF, Month, month_events, month_hashes, open_month, read_stage
-
-LOCK_WAIT_SECONDS = 900  # a run takes seconds; a quarter of an hour means the other one hangs
+from reconlib.signoff import check_unchanged, next_version, period_state, refuse_refresh
+from reconlib.steps import AS_SIGNED, NOTEBOOK_OF, Month, hold_month, month_events, month_hashes, open_month, read_stage
 
 Say = Callable[[str], None]
 
@@ -43,7 +41,8 @@ def run_month(
 ) -> RunResult:
     """The month's four pages, executed and published as ``<archive>/<book>/<period>/v<n>/``; last, the index of all months.
 
-    With ``from_step`` the pages before it are taken from the draft that stands there.
+    With ``from_step`` the pages before it are taken from the draft that stands there. A signed month is published as it was signed: its
+    sources are not read again.
 
     Raises:
         ReconError: what stopped it. Nothing is published then; the partial notebook stands under ``<archive>/<book>/<period>/failed/``.
@@ -52,13 +51,16 @@ def run_month(
         raise SettingsError(f"no step {from_step!r}", where="--from", hint=nearest(from_step, NOTEBOOK_OF))
     month = open_month(params_file, period)
     home = month.root / month.params.archive / month.params.book / str(month.period)
-    with hold_lock(month.workspace / "locks" / f"{month.period}.lock", say) as lock:
+    with hold_month(month, say) as lock:
         events = month_events(month)
         state = period_state(events, month.params.book, month.period)
         version = next_version(events, month.params.book, month.period, _versions(home))
         final = home / f"v{version}"
         if state.state in SIGNED:
-            _refuse_changes(month, state, refresh=refresh)
+            if refresh:
+                refuse_refresh(state, month.period)
+            check_unchanged(state, month_hashes(month))
+            month = replace(month, as_signed=True)  # published from what was signed: no source is read, nothing is made anew
             if (final / MANIFEST).is_file() and read_manifest(final)["status"] == state.state:
                 say(f"{month.period} v{version} is {state.state} and published; nothing to do")
                 return _result(month, final, version, changed=False)
@@ -70,14 +72,6 @@ def run_month(
     return _result(month, final, version, changed=changed)
 
 
-def _refuse_changes(month: Month, state: PeriodState, *, refresh: bool) -> None:
-    """Before anything is touched: a signed month may be published, never made anew (T129)."""
-    if refresh:
-        what = f"{month.period} v{state.version} is {state.state}; reading the sources again would change it"
-        raise SignOffError(what, where="--refresh", hint="reopen the month with a reason: recon reopen")
-    check_unchanged(state, month_hashes(month))
-
-
 def _result(month: Month, final: Path, version: int, *, changed: bool) -> RunResult:
     failed = tuple(row["source"] for row in read_stage(month, "source_status").to_pylist() if row["status"] != "complete")
     return RunResult(VendorError.exit_code if failed else 0, final, version, changed, failed)
@@ -86,6 +80,7 @@ def _result(month: Month, final: Path, version: int, *, changed: bool) -> RunRes
 def _run_pages(month: Month, folder: Path, draft: Path, from_step: str, lock: int, *, refresh: bool, say: Say) -> None:
     steps = list(NOTEBOOK_OF)
     log = month.workspace / "run.log"
+    environ = {AS_SIGNED: str(month.period)} if month.as_signed else {}
     for step, page in NOTEBOOK_OF.items():
         output = folder / f"{page}.ipynb"
         if steps.index(step) < steps.index(from_step):
@@ -100,7 +95,8 @@ def _run_pages(month: Month, folder: Path, draft: Path, from_step: str, lock: in
             parameters["REFRESH"] = True
         started = time.monotonic()
         try:
-            execute_notebook(month.root / "notebooks" / f"{page}.ipynb", output, parameters, cwd=month.root, log=log, keep_open=[lock])
+            source = month.root / "notebooks" / f"{page}.ipynb"
+            execute_notebook(source, output, parameters, cwd=month.root, log=log, keep_open=[lock], environ=environ)
         except ReconError:
             say(f"stopped; what there is of the page: {_keep_failed(output, draft.parent / 'failed')}")
             raise
@@ -131,43 +127,3 @@ def _building(home: Path) -> Iterator[Path]:
 
 def _versions(home: Path) -> list[int]:
     return [int(path.name[1:]) for path in home.glob("v*") if path.name[1:].isdigit()]
-
-
-@contextmanager
-def hold_lock(
-    path: Path, say: Say, *, wait_seconds: float = LOCK_WAIT_SECONDS, sleep: Callable[[float], None] = time.sleep
-) -> Iterator[int]:
-    """Keeps two runs of one month from interleaving; the system frees the lock when the last process of a killed run is gone.
-
-    Raises:
-        SettingsError: another run holds it for longer than ``wait_seconds``.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as handle:
-        waited = 0.0
-        while not _try_lock(handle.fileno()):
-            if waited == 0:
-                say("another run of this month is under way; waiting for it")
-            if waited >= wait_seconds:
-                raise SettingsError("another run of this month does not end", where=str(path), hint="stop it, then start again")
-            sleep(1)
-            waited += 1
-        yield handle.fileno()
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except OSError:
-            return False
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -7,6 +7,7 @@ injects a random id: each is mended here.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,12 +37,19 @@ def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
 
 
 def execute_notebook(
-    notebook: Path, output: Path, parameters: Mapping[str, Any], *, cwd: Path, log: Path, keep_open: Sequence[int] = ()
+    notebook: Path,
+    output: Path,
+    parameters: Mapping[str, Any],
+    *,
+    cwd: Path,
+    log: Path,
+    keep_open: Sequence[int] = (),
+    environ: Mapping[str, str] | None = None,
 ) -> None:
     """Runs one notebook in a kernel of its own and writes it with its outputs, free of clock, machine paths and run ids.
 
     What the kernel process itself says on stderr (its transport warning, a crash) goes to ``log``. The kernel holds the files in
-    ``keep_open`` too: a lock among them stays until the kernel of a killed run is gone.
+    ``keep_open`` too: a lock among them stays until the kernel of a killed run is gone. ``environ`` is added to the kernel's environment.
 
     Raises:
         ReconError: what stopped the notebook, as the class that was raised inside; the partial notebook stands at ``output``.
@@ -53,6 +61,7 @@ def execute_notebook(
 
     class LoggedKernel(AsyncKernelManager):
         async def start_kernel(self, **kwargs: Any) -> None:  # type: ignore[override]
+            kwargs["env"] = {**(kwargs.get("env") or os.environ), **(environ or {})}
             await super().start_kernel(stderr=sink, **held, **kwargs)
 
     check_parameters(notebook, parameters)

@@ -10,12 +10,26 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from reconlib.changes import record_planned_changes
-from reconlib.errors import SettingsError
+from reconlib.changes import list_planned
+from reconlib.errors import SettingsError, SignOffError
 from reconlib.ledger import open_ledger
 from reconlib.review import Imported, import_decisions, record_finding_decision, record_mapping_decision
-from reconlib.signoff import PeriodState, period_state, reopen, sign
-from reconlib.steps import Month, build_canonical, compare_month, month_events, prepare_sign_off, read_stage
+from reconlib.review.decisions import refuse_signed
+from reconlib.signoff import PeriodState, differing, reopen, sign
+from reconlib.steps import (
+    STEPS,
+    Month,
+    as_signed,
+    build_canonical,
+    compare_month,
+    hold_month,
+    hold_steps,
+    month_events,
+    month_hashes,
+    month_state,
+    prepare_sign_off,
+    read_stage,
+)
 
 if TYPE_CHECKING:
     from reconlib.steps import SignOffState
@@ -46,6 +60,7 @@ def import_month_decisions(month: Month, file: Path, *, who: str, at: datetime) 
         DataError: the file cannot be read, or the month has not been compared yet.
         SignOffError: the month is signed.
     """
+    refuse_signed(month_events(month), month.params.book, str(month.period))
     tables = build_canonical(month)
     findings = compare_month(month).findings
     with open_ledger(month.ledger_url) as ledger:
@@ -107,29 +122,36 @@ def _facts(month: Month, who: str) -> dict[str, Any]:
 
 
 def sign_month(month: Month, *, role: Literal["preparer", "reviewer"], who: str, at: datetime) -> PeriodState:
-    """A signature on exactly what stands there now; a reviewer's also plans the changes that next month looks for.
+    """A signature on exactly what stands on disk; a reviewer's also plans the changes that later months look for.
+
+    No source is read: what has arrived since the sync is not part of what was looked at. A reviewer approves what the preparer signed, as
+    it stands, and nothing is made anew.
 
     Raises:
         SignOffError: a gate is closed, the person or the order is wrong, or the month changed since it was prepared.
     """
-    prepared: SignOffState = prepare_sign_off(month)
-    book, period, version = month.params.book, month.period, prepared.state.version
-    name = check_name(who)
-    with open_ledger(month.ledger_url) as ledger:
-        sign(
-            ledger,
-            book=book,
-            period=period,
-            version=version,
-            role=role,
-            who=name,
-            at=at,
-            hashes=prepared.hashes,
-            gates=prepared.gates,
-        )
-        if role == "reviewer":
-            record_planned_changes(ledger, prepared.changes, book=book, period=period, version=version, who=name, at=at)
-    return period_state(month_events(month), book, period)
+    name, book, period = check_name(who), month.params.book, month.period
+    with hold_month(month), open_ledger(month.ledger_url) as ledger:
+        month = as_signed(month)
+        seen = max((event.seq for event in ledger.events(book=book)), default=0)
+        before = _inputs(month_hashes(month))
+        prepared: SignOffState = prepare_sign_off(month)
+        version = prepared.state.version
+        facts: dict[str, Any] = {"book": book, "period": period, "version": version, "who": name, "at": at}
+        planned = list_planned(prepared.changes, **facts) if role == "reviewer" else []
+        with hold_steps(month):  # no step is put in place between this look and the signature
+            now = month_hashes(month)
+            if changed := differing(prepared.hashes, now) + differing(before, _inputs(now)):
+                what = f"{', '.join(sorted(set(changed)))} changed while {period} was being prepared"
+                raise SignOffError(what, where=f"sign-off {book} {period}", hint="look at what is there now, then sign")
+            sign(ledger, **facts, role=role, hashes=now, gates=prepared.gates, seen=seen, planned=planned)
+    return month_state(month)
+
+
+def _inputs(hashes: Mapping[str, str]) -> dict[str, str]:
+    """What the steps of a month are made from: params, rules and what was synced."""
+    made = {name for step, names in STEPS.items() if step != "sync" for name in names}
+    return {name: text for name, text in hashes.items() if name not in made}
 
 
 def reopen_month(month: Month, *, who: str, at: datetime, why: str) -> PeriodState:
@@ -138,6 +160,6 @@ def reopen_month(month: Month, *, who: str, at: datetime, why: str) -> PeriodSta
     Raises:
         SignOffError: not signed, or no reason.
     """
-    with open_ledger(month.ledger_url) as ledger:
+    with hold_month(month), open_ledger(month.ledger_url) as ledger:
         reopen(ledger, book=month.params.book, period=month.period, who=check_name(who), at=at, why=why)
-    return period_state(month_events(month), month.params.book, month.period)
+    return month_state(month)

@@ -129,12 +129,23 @@ def check_unchanged(state: PeriodState, hashes: Mapping[str, str]) -> None:
     Raises:
         SignOffError: the month is signed or approved, and something differs; names what.
     """
-    if state.state in ("signed", "approved") and (changed := _differing(state.hashes, hashes)):
+    if state.state in ("signed", "approved") and (changed := differing(state.hashes, hashes)):
         raise SignOffError(
             f"v{state.version} is {state.state}, and this run differs in {', '.join(changed)}",
             where="sign-off",
             hint="reopen the month with a reason; the run then makes the next version",
         )
+
+
+def refuse_refresh(state: PeriodState, period: Period) -> None:
+    """Stop before a signed month's sources are read again: they would say something else (T129).
+
+    Raises:
+        SignOffError: the month is signed or approved.
+    """
+    if state.state in ("signed", "approved"):
+        what = f"{period} v{state.version} is {state.state}; reading the sources again would change it"
+        raise SignOffError(what, where="--refresh", hint="reopen the month with a reason: recon reopen")
 
 
 def record_run(ledger: Ledger, *, book: str, period: Period, version: int, who: str, at: datetime, hashes: Mapping[str, str]) -> Event:
@@ -143,11 +154,11 @@ def record_run(ledger: Ledger, *, book: str, period: Period, version: int, who: 
     Raises:
         SignOffError: the month is signed and this run differs.
     """
-    check_unchanged(period_state(ledger.events(book=book), book, period), hashes)
     sign = hashlib.sha256(canonical_json(hashes).encode()).hexdigest()[:16]
     values = {"version": version, "hashes": hashes}
     key = f"run/{period}/v{version}/{sign}"
-    return ledger.append(Event(book, str(period), "run_finished", f"v{version}", who, utc_text(at), values=values, key=key))
+    event = Event(book, str(period), "run_finished", f"v{version}", who, utc_text(at), values=values, key=key)
+    return ledger.append(event, check=lambda events: check_unchanged(period_state(events, book, period), hashes))
 
 
 def sign(
@@ -161,30 +172,36 @@ def sign(
     at: datetime,
     hashes: Mapping[str, str],
     gates: Sequence[Gate],
+    seen: int | None = None,
+    planned: Iterable[Event] = (),
 ) -> Event:
     """Append a signature: the preparer's when every gate is open, then a different reviewer's on the same hashes.
+
+    Nothing comes between the check and the signature. ``seen`` is the number of the last event the gates were computed from; ``planned``
+    are the changes a reviewer's signature plans, written with it or not at all.
 
     Raises:
         SignOffError: a gate is closed, the order or the person is wrong, or what is signed changed; says which.
     """
     where = f"sign-off {book} {period} v{version}"
-    state = period_state(ledger.events(book=book), book, period)
     if not hashes:
         raise SignOffError("there is nothing to sign", where=where, hint="run the month first; a name and a date are no evidence (T127)")
     if not who.strip():
         raise SignOffError("a signature needs a name", where=where, hint="say who signs")
-    if role == "preparer":
+
+    def check(events: list[Event]) -> None:
+        state = period_state(events, book, period)
+        if role == "reviewer":
+            _check_reviewer(state, version, who, hashes, where)
+            return
         _check_preparer(state, version, gates, where)
-        kind = "preparer_signed"
-    else:
-        _check_reviewer(state, version, who, hashes, where)
-        kind = "reviewer_approved"
+        if seen is not None:
+            _check_nothing_decided(events, period, seen, where)
+
+    kind = "preparer_signed" if role == "preparer" else "reviewer_approved"
     values = {"version": version, "hashes": hashes, "gates": [{"name": gate.name, "count": gate.count} for gate in gates]}
     event = Event(book, str(period), kind, f"v{version}", who.strip(), utc_text(at), values=values, key=f"{kind}/{period}/v{version}")
-    written = ledger.append(event)
-    if _person(written.who) != _person(who) or _differing(written.values["hashes"], hashes):  # two signed at once: the key let one through
-        raise SignOffError(f"{written.who} has signed already", where=where, hint="read the month's state again")
-    return written
+    return ledger.append_all([event, *planned], check=check)[0]
 
 
 def reopen(ledger: Ledger, *, book: str, period: Period, who: str, at: datetime, why: str) -> Event:
@@ -195,13 +212,18 @@ def reopen(ledger: Ledger, *, book: str, period: Period, who: str, at: datetime,
     """
     where = f"sign-off {book} {period}"
     state = period_state(ledger.events(book=book), book, period)
-    if state.state not in ("signed", "approved"):
-        raise SignOffError("is not signed, so there is nothing to reopen", where=where, hint="go on reviewing")
+
+    def check(events: list[Event]) -> None:
+        now = period_state(events, book, period)
+        if now.state not in ("signed", "approved") or now.version != state.version:
+            raise SignOffError("is not signed, so there is nothing to reopen", where=where, hint="go on reviewing")
+
     if not why.strip():
         raise SignOffError("reopening needs a reason", where=where, hint="say what was found")
     values = {"version": state.version, "hashes": state.hashes}
     key = f"reopened/{period}/v{state.version}"
-    return ledger.append(Event(book, str(period), "reopened", f"v{state.version}", who, utc_text(at), why.strip(), values, key))
+    event = Event(book, str(period), "reopened", f"v{state.version}", who, utc_text(at), why.strip(), values, key)
+    return ledger.append(event, check=check)
 
 
 def _check_preparer(state: PeriodState, version: int, gates: Sequence[Gate], where: str) -> None:
@@ -215,6 +237,14 @@ def _check_preparer(state: PeriodState, version: int, gates: Sequence[Gate], whe
         raise SignOffError(f"is not ready\n{listed}", where=where, hint="settle these, run the month again, then sign")
 
 
+def _check_nothing_decided(events: Iterable[Event], period: Period, seen: int, where: str) -> None:
+    decided = ("mapping_decided", "finding_decided")
+    late = [event for event in events if event.seq > seen and event.kind in decided and event.period <= str(period)]
+    if late:
+        what = f"{late[-1].who} has decided {late[-1].subject} in the meantime"
+        raise SignOffError(what, where=where, hint="look at what follows from it, then sign")
+
+
 def _check_reviewer(state: PeriodState, version: int, who: str, hashes: Mapping[str, str], where: str) -> None:
     if state.state == "approved":
         raise SignOffError(f"is approved by {state.reviewer} already", where=where, hint="nothing is left to do")
@@ -224,7 +254,7 @@ def _check_reviewer(state: PeriodState, version: int, who: str, hashes: Mapping[
         raise SignOffError(f"the preparer signed v{state.version}, not v{version}", where=where, hint=f"approve v{state.version}")
     if _person(who) == _person(state.preparer):
         raise SignOffError(f"{state.preparer} prepared this month", where=where, hint="somebody else approves it (T126)")
-    if changed := _differing(state.hashes, hashes):
+    if changed := differing(state.hashes, hashes):
         raise SignOffError(
             f"changed since the preparer signed: {', '.join(changed)}", where=where, hint="reopen, and sign what is there now"
         )
@@ -280,7 +310,8 @@ def _named(row: Mapping[str, Any]) -> str:
     return f"{row['kind']} {' / '.join(text for text in about if text)}".strip()
 
 
-def _differing(signed: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+def differing(signed: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Names of what is not the same in two sets of hashes, or only in one."""
     return sorted(name for name in signed.keys() | now.keys() if signed.get(name) != now.get(name))
 
 

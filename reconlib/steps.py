@@ -2,21 +2,23 @@
 
 Each reads its inputs from disk, writes its product to ``<workspace>/periods/<period>/<step>/`` in one rename, and returns it, so that
 any step can be run again from what stands there. The stages themselves are pure and know nothing of disk, network or clock.
+
+What stands in a signed month is never replaced (T129): a step that would change it is refused, one that would not writes nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-from reconlib.errors import DataError, ReconError, SettingsError, VendorError
+from reconlib.errors import DataError, ReconError, SettingsError, SignOffError, VendorError
+from reconlib.locks import hold_lock
 from reconlib.period import Period
 from reconlib.rules import Rules, read_rules
 from reconlib.schema import CANONICAL, CHANGES, REJECTS, SOURCE_STATUS, STAGES, make_table
@@ -35,6 +37,7 @@ STEPS = {
     "sign_off": ("changes", "verified_changes"),
 }
 NOTEBOOK_OF = {"sync": "10_sync", "mapping": "20_mapping_review", "comparison": "30_comparison", "sign_off": "40_sign_off"}
+AS_SIGNED = "RECON_AS_SIGNED"  # environment of the pages of a signed month: the period whose products are shown as they were signed
 _STEP_OF = {name: step for step, names in STEPS.items() for name in names}
 
 
@@ -50,6 +53,7 @@ class Month:
     root: Path  # folder the relative paths in params start from
     environ: Mapping[str, str] = field(repr=False)  # holds secrets: never shown
     now: Callable[[], datetime] = field(repr=False)
+    as_signed: bool = False  # steps give what was signed: nothing is read from a source, nothing is made anew
 
     @property
     def workspace(self) -> Path:
@@ -65,11 +69,21 @@ class Month:
     def previous(self) -> Month:
         """The same book a month earlier."""
         earlier = self.period.previous
-        return replace(self, period=earlier, as_of=earlier.end)
+        return replace(self, period=earlier, as_of=earlier.end, as_signed=False)
 
     def folder(self, step: str) -> Path:
         """Where a step's product stands."""
         return self.workspace / "periods" / str(self.period) / step
+
+    @property
+    def lock(self) -> Path:
+        """Lock of everything that writes the month: a run, a signature, a reopening."""
+        return self.workspace / "locks" / f"{self.period}.lock"
+
+    @property
+    def steps_lock(self) -> Path:
+        """Lock of putting one step in place; a run's pages take it while the run holds the month's lock."""
+        return self.workspace / "locks" / f"{self.period}.steps.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +145,55 @@ def open_month(
             raise SettingsError(f"as_of {as_of} lies outside {month}", where=str(params_file), hint="both sides must cover one period (T2)")
     values = read_environ(os.environ if environ is None else environ, root)
     rules = read_rules(root / rule for rule in params.rules)
-    return Month(params, path.relative_to(root), month, as_of, rules, root, values, clock)
+    opened = Month(params, path.relative_to(root), month, as_of, rules, root, values, clock)
+    return as_signed(opened) if values.get(AS_SIGNED) == str(month) else opened
+
+
+def hold_month(month: Month, say: Callable[[str], None] = lambda _: None) -> AbstractContextManager[int]:
+    """The month's lock, for whatever must not interleave with a run of it; waits for the one that holds it.
+
+    Raises:
+        SettingsError: that one does not end.
+    """
+    return hold_lock(month.lock, say)
+
+
+def hold_steps(month: Month) -> AbstractContextManager[int]:
+    """The lock under which a step is put in place: while it is held, what stands on disk stays."""
+    return hold_lock(month.steps_lock)
+
+
+def month_state(month: Month) -> PeriodState:
+    """How far the month is, from its ledger."""
+    from reconlib.ledger import open_ledger
+    from reconlib.signoff import period_state
+
+    with open_ledger(month.ledger_url) as ledger:
+        events = ledger.events(book=month.params.book, period=str(month.period))
+    return period_state(events, month.params.book, month.period)
+
+
+def as_signed(month: Month) -> Month:
+    """The month with its steps giving what was signed, read from disk; a month nobody has signed as it is."""
+    return replace(month, as_signed=month_state(month).state in ("signed", "approved"))
 
 
 def sync_month(month: Month, *, refresh: bool = False, sleep: Callable[[float], None] | None = None) -> pa.Table:
     """Every source into a snapshot and canonical tables; a source that fails is marked, the others carry on.
 
     A complete snapshot of the period is used again unless ``refresh``. Returns SOURCE_STATUS.
+
+    Raises:
+        SignOffError: the month is signed, and the sources would change it.
     """
     from reconlib.canonical import normalize_snapshots, read_rows
+    from reconlib.signoff import refuse_refresh
     from reconlib.sync import sync_source
 
+    if refresh:
+        refuse_refresh(month_state(month), month.period)
+    if month.as_signed:
+        return read_stage(month, "source_status")
     rows: dict[str, dict[str, list[dict[str, Any]]]] = {}
     rejects: list[dict[str, Any]] = []
     status = []
@@ -209,6 +261,8 @@ def map_month(month: Month) -> Mapped:
     from reconlib.mapping import measure_stakes, suggest_accounts, suggest_products
     from reconlib.review import mapping_decisions
 
+    if month.as_signed:
+        return Mapped(*(read_stage(month, name) for name in STEPS["mapping"]))
     tables = build_canonical(month)
     decisions = mapping_decisions(month_events(month), as_of=month.as_of, period=month.period)
     connectors = {name: source.connector for name, source in month.params.sources.items()}
@@ -228,6 +282,8 @@ def compare_month(month: Month) -> Compared:
     from reconlib.findings import find_differences
     from reconlib.review import apply_finding_decisions
 
+    if month.as_signed:
+        return Compared(*(read_stage(month, name) for name in STEPS["comparison"]))
     mapped = map_month(month)
     tables, status = build_canonical(month), read_stage(month, "source_status")
     counts, buckets, unmatched = count_units(tables, mapped.accounts, mapped.products, status, month.rules, as_of=month.as_of)
@@ -262,17 +318,24 @@ def compare_month(month: Month) -> Compared:
 
 
 def prepare_sign_off(month: Month) -> SignOffState:
-    """Gates, planned changes, last month's changes verified, and who has signed. Signs nothing."""
+    """Gates, planned changes, last month's changes verified, and who has signed. Signs nothing.
+
+    Raises:
+        SignOffError: the month is signed, and what stands on disk, or would be written, is not what was signed.
+    """
     from decimal import Decimal
 
     from reconlib.changes import plan_changes, planned_changes, verify_changes
-    from reconlib.signoff import check_gates, period_state
+    from reconlib.signoff import check_gates, check_unchanged, period_state
 
     compared = compare_month(month)
     tables, events = build_canonical(month), month_events(month)
-    lines, agreements = tables["agreement_lines"], tables["agreements"]
-    changes = plan_changes(compared.findings, lines, agreements, compared.line_buckets, events, book=month.params.book, period=month.period)
-    verified = verify_changes(planned_changes(events, before=month.period), lines, agreements, as_of=month.as_of)
+    if month.as_signed:
+        changes, verified = (read_stage(month, name) for name in STEPS["sign_off"])
+    else:
+        book, lines, agreements = month.params.book, tables["agreement_lines"], tables["agreements"]
+        changes = plan_changes(compared.findings, lines, agreements, compared.line_buckets, events, book=book, period=month.period)
+        verified = verify_changes(planned_changes(events, before=month.period), lines, agreements, as_of=month.as_of)
     gates = check_gates(
         status=read_stage(month, "source_status"),
         accounts=read_stage(month, "account_mapping"),
@@ -284,9 +347,11 @@ def prepare_sign_off(month: Month) -> SignOffState:
         period=month.period,
         overrides=month.rules.overrides,
     )
-    _write_step(month, "sign_off", {"changes": changes, "verified_changes": verified})
-    state = period_state(events, month.params.book, str(month.period))
-    return SignOffState(gates, compared.findings, changes, verified, state, month_hashes(month))
+    if not month.as_signed:
+        _write_step(month, "sign_off", {"changes": changes, "verified_changes": verified})
+    state, hashes = period_state(events, month.params.book, month.period), month_hashes(month)
+    check_unchanged(state, hashes)
+    return SignOffState(gates, compared.findings, changes, verified, state, hashes)
 
 
 def month_events(month: Month) -> list[Event]:
@@ -298,17 +363,21 @@ def month_events(month: Month) -> list[Event]:
 
 
 def month_hashes(month: Month) -> dict[str, str]:
-    """What a signature stands for: sha256 of params, rules and every step product (T127)."""
+    """What a signature stands for: sha256 of params, rules and every step product, as they stand at one moment (T127)."""
     files = [month.root / month.params_path, *(month.root / rule for rule in month.params.rules)]
-    hashes = {path.relative_to(month.root).as_posix(): _sha256(path) for path in files}
-    for step, names in STEPS.items():
-        hashes |= {name: _sha256(month.folder(step) / f"{name}.parquet") for name in names if has_stage(month, name)}
+    with hold_steps(month):
+        hashes = {path.relative_to(month.root).as_posix(): _sha256(path.read_bytes()) for path in files}
+        for step, names in STEPS.items():
+            standing = {name: month.folder(step) / f"{name}.parquet" for name in names if has_stage(month, name)}
+            hashes |= {name: _sha256(path.read_bytes()) for name, path in standing.items()}
     return hashes
 
 
 def has_stage(month: Month, name: str) -> bool:
     """Whether a table of the month has been made."""
-    return (month.folder(_STEP_OF[name]) / f"{name}.parquet").is_file()
+    from reconlib.products import has_table
+
+    return has_table(month.folder(_STEP_OF[name]), name, lock=month.steps_lock)
 
 
 def read_stage(month: Month, name: str) -> pa.Table:
@@ -317,13 +386,13 @@ def read_stage(month: Month, name: str) -> pa.Table:
     Raises:
         DataError: that step has not run.
     """
-    import pyarrow.parquet as pq
+    from reconlib.products import read_table
 
     if not has_stage(month, name):
         step = _STEP_OF[name]
         hint = f"run the {step} step first: notebook {NOTEBOOK_OF[step]}, or recon run"
         raise DataError(f"{name} of {month.period} is not there", where=step, hint=hint)
-    return pq.read_table(month.folder(_STEP_OF[name]) / f"{name}.parquet")
+    return read_table(month.folder(_STEP_OF[name]), name, lock=month.steps_lock)
 
 
 def read_month_before(month: Month) -> dict[str, pa.Table]:
@@ -333,24 +402,22 @@ def read_month_before(month: Month) -> dict[str, pa.Table]:
 
 
 def _write_step(month: Month, step: str, tables: Mapping[str, pa.Table]) -> None:
-    import pyarrow.parquet as pq
+    from reconlib.products import write_product
 
-    final = month.folder(step)
-    building = final.with_name(f".{step}-{uuid4().hex}")
-    building.mkdir(parents=True)
-    for name, table in tables.items():
-        schema = {**STAGES, **CANONICAL, "verified_changes": CHANGES}[name]
-        pq.write_table(table.select(schema.names()), building / f"{name}.parquet", compression="zstd")
-    for stale in final.parent.glob(f".{step}-*"):  # what a killed run left
-        if stale != building:
-            shutil.rmtree(stale)
-    if final.exists():
-        old = building.with_name(f".{step}-old")
-        final.rename(old)
-        building.rename(final)
-        shutil.rmtree(old)
-    else:
-        building.rename(final)
+    schemas = {**STAGES, **CANONICAL, "verified_changes": CHANGES}
+    chosen = {name: table.select(schemas[name].names()) for name, table in tables.items()}
+
+    def refuse_signed(changed: Sequence[str], made: Mapping[str, bytes]) -> None:
+        state = month_state(month)
+        if state.state not in ("signed", "approved") or all(state.hashes.get(name) == _sha256(data) for name, data in made.items()):
+            return  # what was signed may be put back where it is gone
+        raise SignOffError(
+            f"{month.period} v{state.version} is {state.state}, and this would change {', '.join(changed)}",
+            where=f"{step} step",
+            hint="what was signed stands; reopen the month with a reason first: recon reopen",
+        )
+
+    write_product(month.folder(step), chosen, lock=month.steps_lock, check=refuse_signed)
 
 
 def _earlier_records(month: Month) -> dict[str, int]:
@@ -380,8 +447,8 @@ def _root_of(params_file: Path) -> Path:
     )
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _utc_now() -> datetime:

@@ -70,13 +70,13 @@ def test_two_who_sign_at_once_do_not_both_sign(ledger):
         def events(self, **_):
             return []
 
-        def append(self, event):
-            return ledger.append(event)
+        def append_all(self, events, *, check):
+            return ledger.append_all(events, check=check)
 
     signed(ledger)
-    with pytest.raises(SignOffError, match="Ana has signed already"):
+    with pytest.raises(SignOffError, match="is signed by Ana already"):
         signed(Late(), who="Cy")
-    with pytest.raises(SignOffError, match="Ana has signed already"):
+    with pytest.raises(SignOffError, match="is signed by Ana already"):
         signed(Late(), hashes={"findings": "zz"})
     assert len(ledger.events(kind="preparer_signed")) == 1
 
