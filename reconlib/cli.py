@@ -29,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Prove, every month, that what is about to be invoiced equals what is delivered.",
 )
-changes = typer.Typer(no_args_is_help=True, help="The change file: write it, and check that last month's changes arrived.")
+changes = typer.Typer(no_args_is_help=True, help="The change file: write it, and check that earlier months' changes arrived.")
 app.add_typer(changes, name="changes")
 
 Params = Annotated[Path, typer.Argument(help="The book: a params file, such as params/demo.yaml.")]
@@ -127,17 +127,15 @@ def sync(
     *,
     refresh: Refresh = False,
 ) -> None:
-    """Read every source of a book into snapshots; says for each: complete, partial or failed."""
+    """Read every source of a book into snapshots; says for each: complete, partial or failed. Ends with the worst source's exit code."""
     from reconlib.demo import start_sandbox
-    from reconlib.steps import build_canonical, sync_month
+    from reconlib.steps import sync_month
 
     month = start_sandbox(_open(params, period))
     rows = sync_month(month, refresh=refresh).to_pylist()
-    build_canonical(month)
     for row in rows:
         say(f"{row['source']:<16} {row['status']:<9} {row['pages']:>5} pages {row['records']:>8} records  {row['error'] or ''}".rstrip())
-    if any(row["status"] != "complete" for row in rows):
-        raise typer.Exit(4)
+    raise typer.Exit(max((row["exit_code"] for row in rows), default=0))
 
 
 @app.command()
@@ -223,9 +221,13 @@ def _import(month: Month, file: Path, who: str) -> None:
 
 def _list_queue(month: Month, export: Path | None) -> None:
     from reconlib.review import export_queue, write_queue
-    from reconlib.steps import read_stage
+    from reconlib.steps import as_signed, compare_month, read_stage
 
-    rows = export_queue(*(read_stage(month, name) for name in ("account_mapping", "product_mapping", "findings")))
+    names = ("account_mapping", "product_mapping", "findings")
+    for name in names:
+        read_stage(month, name)  # says which step has not run
+    compare_month(as_signed(month))  # with what was decided since
+    rows = export_queue(*(read_stage(month, name) for name in names))
     if export is not None:
         write_queue(export, rows)
         say(f"{len(rows)} rows to decide: {export}")
@@ -286,7 +288,7 @@ def export_changes(
 
 @changes.command("verify")
 def verify_month_changes(params: Params, period: PeriodOption = "") -> None:
-    """Say what became of last month's changes: verified, not arrived, or changed since."""
+    """Say what became of earlier months' changes: verified, not arrived, changed since, or planned for later."""
     from reconlib.money import format_qty
     from reconlib.steps import as_signed, prepare_sign_off
 
@@ -294,8 +296,13 @@ def verify_month_changes(params: Params, period: PeriodOption = "") -> None:
     rows = prepare_sign_off(month).verified.to_pylist()
     for row in rows:
         units = f"{format_qty(row['old_qty'])} → {format_qty(row['new_qty'])}"
-        say(f"{row['status']:<14} {units:>12}  from {row['effective_date']}  {row['client_name']} / {row['service_name']}")
-    say(f"{sum(row['status'] == 'verified' for row in rows)} of {len(rows)} changes of {month.period.previous} verified")
+        where = f"{row['client_name']} / {row['service_name']}"
+        say(f"{row['status']:<14} {units:>12}  planned in {row['period']}, from {row['effective_date']}  {where}")
+    if not rows:
+        say(f"{month.period} waits for no change of an earlier month")
+    for planned_in in sorted({row["period"] for row in rows}):
+        own = [row["status"] for row in rows if row["period"] == planned_in]
+        say(f"{own.count('verified')} of {len(own)} changes planned in {planned_in} verified")
 
 
 @changes.command("push", hidden=True)
@@ -323,23 +330,21 @@ def explore(params: Params, period: PeriodOption = "") -> None:
 
 @app.command()
 def verify(params: Params, period: PeriodOption = "") -> None:
-    """Recompute every hash of a book's archive, or of one month of it, and of its ledger."""
-    from reconlib.ledger import open_ledger
-    from reconlib.report.archive import read_manifest, verify_version
+    """Recompute every hash of a book's archive, or of one month of it, and of its ledger; says what that proves and what it does not."""
+    from reconlib.proof import check_archive
 
     month = _open(params, period)
-    home = month.root / month.params.archive / month.params.book
-    versions = sorted(home.glob(f"{month.period if period else '*'}/v*/"))
-    faults = [f"{folder.relative_to(home)}: {fault}" for folder in versions for fault in verify_version(folder)]
-    heads = [head for folder in versions if (head := read_manifest(folder).get("ledger_head"))]
-    with open_ledger(month.ledger_url) as ledger:
-        faults += [f"ledger: {fault}" for fault in ledger.verify(heads)]
-    for fault in faults:
-        typer.echo(plain(fault), err=True)
-    if faults:
+    proof = check_archive(month, one_period=bool(period))
+    for text in proof.proved:
+        say(f"proved      {text}")
+    for text in proof.not_proved:
+        say(f"not proved  {text}")
+    for fault in proof.faults:
+        typer.echo(plain(f"fault       {fault}"), err=True)
+    if proof.faults:
         hint = "restore it from a backup; what is there now is not what was published"
-        raise DataError(f"{len(faults)} things are not as they were written", where=str(home), hint=hint)
-    say(f"{len(versions)} versions and the ledger are as they were written")
+        raise DataError(f"{len(proof.faults)} things are not as they were written", where=f"book {month.params.book}", hint=hint)
+    say("nothing is other than it was written")
 
 
 @app.command()
@@ -371,7 +376,10 @@ def sandbox(
 
     world = make_world(seed, clients, parse_period(period))
     if labels is not None:
-        write_labels(world, labels)
+        try:
+            write_labels(world, labels)
+        except OSError as error:
+            raise SettingsError("cannot be written", where=str(labels), hint=error.strerror or "check the path and its rights") from None
         say(f"# labels: {labels}")
     for stop in (signal.SIGINT, signal.SIGTERM):  # a shell that starts it in the background has it ignore Ctrl-C
         signal.signal(stop, signal.default_int_handler)
