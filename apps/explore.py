@@ -23,7 +23,7 @@ with app.setup:
     from reconlib.money import format_amount, format_qty
     from reconlib.period import parse_period
     from reconlib.rules import Rules
-    from reconlib.steps import open_month, read_stage
+    from reconlib.month import open_month, read_stage
 
     TABLES = (
         "findings",

@@ -20,7 +20,7 @@ from reconlib import __version__
 from reconlib.errors import DataError, ReconError, SettingsError, SignOffError
 
 if TYPE_CHECKING:
-    from reconlib.steps import Month
+    from reconlib.month import Month
 
 app = typer.Typer(
     name="recon",
@@ -106,7 +106,7 @@ def _options(
 
 
 def _open(params: Path, period: str) -> Month:
-    from reconlib.steps import open_month
+    from reconlib.month import open_month
 
     return open_month(params, period)
 
@@ -220,8 +220,9 @@ def _import(month: Month, file: Path, who: str) -> None:
 
 
 def _list_queue(month: Month, export: Path | None) -> None:
+    from reconlib.month import as_signed, read_stage
     from reconlib.review import export_queue, write_queue
-    from reconlib.steps import as_signed, compare_month, read_stage
+    from reconlib.steps import compare_month
 
     names = ("account_mapping", "product_mapping", "findings")
     for name in names:
@@ -247,9 +248,9 @@ def sign(
     who: Who = "",
 ) -> None:
     """Sign a month as preparer, or approve it as reviewer; the signed pages are published."""
+    from reconlib.month import hold_month
     from reconlib.monthly import run_month
     from reconlib.people import sign_month
-    from reconlib.steps import hold_month
 
     month = _open(params, period)
     with hold_month(month, say):  # what is signed is what is published: no run comes between
@@ -274,8 +275,8 @@ def export_changes(
 ) -> None:
     """Write an approved month's change file as CSV and JSON: what was approved, whatever has arrived since; no PSA is touched."""
     from reconlib.changes import approved_changes
+    from reconlib.month import month_events, month_state
     from reconlib.report.export import write_changes
-    from reconlib.steps import month_events, month_state
 
     month = _open(params, period)
     state = month_state(month)
@@ -290,7 +291,8 @@ def export_changes(
 def verify_month_changes(params: Params, period: PeriodOption = "") -> None:
     """Say what became of earlier months' changes: verified, not arrived, changed since, or planned for later."""
     from reconlib.money import format_qty
-    from reconlib.steps import as_signed, prepare_sign_off
+    from reconlib.month import as_signed
+    from reconlib.steps import prepare_sign_off
 
     month = as_signed(_open(params, period))  # a signed month says what it said when it was signed
     rows = prepare_sign_off(month).verified.to_pylist()

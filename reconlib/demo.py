@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconlib.errors import DataError
-from reconlib.steps import Month, compare_month, month_events, open_month, sync_month
+from reconlib.month import Month, month_events, open_month
+from reconlib.steps import compare_month, sync_month
 
 if TYPE_CHECKING:
     from reconlib.monthly import RunResult

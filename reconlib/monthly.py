@@ -16,11 +16,11 @@ from tempfile import mkdtemp
 from typing import Any
 
 from reconlib.errors import ReconError, SettingsError, VendorError, nearest
+from reconlib.month import AS_SIGNED, NOTEBOOK_OF, Month, hold_month, month_events, month_hashes, open_month, read_stage
 from reconlib.notebooks import execute_notebook
 from reconlib.publishing import publish_month
 from reconlib.report.archive import MANIFEST, SIGNED, read_manifest, read_months, write_index
 from reconlib.signoff import check_unchanged, next_version, period_state, refuse_refresh
-from reconlib.steps import AS_SIGNED, NOTEBOOK_OF, Month, hold_month, month_events, month_hashes, open_month, read_stage
 
 Say = Callable[[str], None]
 

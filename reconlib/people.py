@@ -13,23 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from reconlib.changes import list_planned
 from reconlib.errors import SettingsError, SignOffError
 from reconlib.ledger import open_ledger
+from reconlib.month import STEPS, Month, as_signed, hold_month, hold_steps, month_events, month_hashes, month_state, read_stage
 from reconlib.review import Imported, import_decisions, record_finding_decision, record_mapping_decision
 from reconlib.review.decisions import refuse_signed
 from reconlib.signoff import PeriodState, differing, reopen, sign
-from reconlib.steps import (
-    STEPS,
-    Month,
-    as_signed,
-    build_canonical,
-    compare_month,
-    hold_month,
-    hold_steps,
-    month_events,
-    month_hashes,
-    month_state,
-    prepare_sign_off,
-    read_stage,
-)
+from reconlib.steps import build_canonical, compare_month, prepare_sign_off
 
 if TYPE_CHECKING:
     from reconlib.steps import SignOffState

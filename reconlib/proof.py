@@ -16,11 +16,11 @@ from typing import Any
 from reconlib import __version__
 from reconlib.errors import DataError, SettingsError
 from reconlib.ledger import Event, open_ledger
+from reconlib.month import STEPS, Month, month_hashes, read_stage
 from reconlib.period import parse_period
 from reconlib.report.archive import MANIFEST, SIGNED, hash_file, hash_files, read_manifest, verify_version
 from reconlib.report.export import write_changes, write_findings
 from reconlib.signoff import period_state
-from reconlib.steps import STEPS, Month, month_hashes, read_stage
 
 _STATE = {"preparer_signed": "signed", "reviewer_approved": "approved"}
 _PRODUCTS = frozenset(name for names in STEPS.values() for name in names)

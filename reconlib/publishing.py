@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reconlib import __version__
 from reconlib.changes import record_verified_changes
 from reconlib.ledger import open_ledger
+from reconlib.month import Month, month_events, read_stage
 from reconlib.report.archive import MANIFEST, hash_file, hash_files, publish_version, write_manifest, write_month_index
 from reconlib.report.export import write_changes, write_findings
 from reconlib.report.html import PageHead, render_notebook
@@ -20,7 +21,7 @@ from reconlib.report.pages.comparison import OVER, UNDER, comparison_cards
 from reconlib.report.pages.sign_off import STATE_WORDS, describe_signatures, keep_if_ready
 from reconlib.report.pages.sync import describe_failures
 from reconlib.signoff import record_run
-from reconlib.steps import Month, SignOffState, month_events, prepare_sign_off, read_stage
+from reconlib.steps import SignOffState, prepare_sign_off
 
 if TYPE_CHECKING:
     import pyarrow as pa

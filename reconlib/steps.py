@@ -1,89 +1,24 @@
 """The steps of a month, one direction only (DESIGN section 3): sync, mapping, comparison, sign-off.
 
-Each reads its inputs from disk, writes its product to ``<workspace>/periods/<period>/<step>/`` in one rename, and returns it, so that
-any step can be run again from what stands there. The stages themselves are pure and know nothing of disk, network or clock.
-
-What stands in a signed month is never replaced (T129): a step that would change it is refused, one that would not writes nothing.
+Each reads its inputs from disk, writes its product to ``<workspace>/periods/<period>/<step>/`` and returns it, so that any step can be
+run again from what stands there. The stages themselves are pure and know nothing of disk, network or clock.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconlib.errors import DataError, ReconError, SettingsError, SignOffError, VendorError
-from reconlib.locks import hold_lock
-from reconlib.period import Period
-from reconlib.rules import Rules, read_rules
-from reconlib.schema import CANONICAL, CHANGES, REJECTS, SOURCE_STATUS, STAGES, make_table
-from reconlib.settings import Params, billing_period, read_environ, read_ledger_url, read_params, read_yaml
+from reconlib.errors import ReconError, VendorError
+from reconlib.month import STEPS, Month, has_stage, month_events, month_hashes, month_state, read_stage, write_step
+from reconlib.schema import CANONICAL, REJECTS, SOURCE_STATUS, make_table
+from reconlib.settings import read_yaml
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from reconlib.ledger import Event
     from reconlib.signoff import Gate, PeriodState
-
-STEPS = {
-    "sync": ("source_status", "rejects", *CANONICAL),
-    "mapping": ("account_mapping", "product_mapping"),
-    "comparison": ("comparison", "line_buckets", "record_buckets", "counts", "findings"),
-    "sign_off": ("changes", "verified_changes"),
-}
-NOTEBOOK_OF = {"sync": "10_sync", "mapping": "20_mapping_review", "comparison": "30_comparison", "sign_off": "40_sign_off"}
-AS_SIGNED = "RECON_AS_SIGNED"  # environment of the pages of a signed month: the period whose products are shown as they were signed
-_STEP_OF = {name: step for step, names in STEPS.items() for name in names}
-
-
-@dataclass(frozen=True, slots=True)
-class Month:
-    """One billing month of one book: what people wrote about it, and where it stands on disk."""
-
-    params: Params
-    params_path: Path  # relative to root
-    period: Period
-    as_of: date
-    rules: Rules
-    root: Path  # folder the relative paths in params start from
-    environ: Mapping[str, str] = field(repr=False)  # holds secrets: never shown
-    now: Callable[[], datetime] = field(repr=False)
-    as_signed: bool = False  # steps give what was signed: nothing is read from a source, nothing is made anew
-
-    @property
-    def workspace(self) -> Path:
-        """Folder of snapshots, step products and ledger."""
-        return self.root / self.params.workspace_dir
-
-    @property
-    def ledger_url(self) -> str:
-        """SQLAlchemy address of the ledger, absolute."""
-        return read_ledger_url(self.params, self.workspace, self.environ)
-
-    @property
-    def previous(self) -> Month:
-        """The same book a month earlier."""
-        earlier = self.period.previous
-        return replace(self, period=earlier, as_of=earlier.end, as_signed=False)
-
-    def folder(self, step: str) -> Path:
-        """Where a step's product stands."""
-        return self.workspace / "periods" / str(self.period) / step
-
-    @property
-    def lock(self) -> Path:
-        """Lock of everything that writes the month: a run, a signature, a reopening."""
-        return self.workspace / "locks" / f"{self.period}.lock"
-
-    @property
-    def steps_lock(self) -> Path:
-        """Lock of putting one step in place; a run's pages take it while the run holds the month's lock."""
-        return self.workspace / "locks" / f"{self.period}.steps.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,62 +55,6 @@ class SignOffState:
     def is_ready(self) -> bool:
         """Whether the preparer may sign."""
         return all(gate.ok for gate in self.gates)
-
-
-def open_month(
-    params_file: str | Path, period: str = "", *, environ: Mapping[str, str] | None = None, now: Callable[[], datetime] | None = None
-) -> Month:
-    """The month to work on. ``params_file`` is looked for in the working folder and every folder above it.
-
-    Raises:
-        SettingsError: params, rules or period are wrong.
-    """
-    root = _root_of(Path(params_file))
-    path = root / params_file
-    params = read_params(path)
-    clock = now or _utc_now
-    month = billing_period(params, period, clock().date())
-    as_of = min(month.end, max(month.start, clock().date()))  # a month that still runs is read as of today
-    if params.as_of:
-        try:
-            as_of = date.fromisoformat(params.as_of)
-        except ValueError:
-            raise SettingsError(f"as_of {params.as_of!r} is not a day", where=str(params_file), hint="write it as 2026-10-31") from None
-        if not month.start <= as_of <= month.end:
-            raise SettingsError(f"as_of {as_of} lies outside {month}", where=str(params_file), hint="both sides must cover one period (T2)")
-    values = read_environ(os.environ if environ is None else environ, root)
-    rules = read_rules(root / rule for rule in params.rules)
-    opened = Month(params, path.relative_to(root), month, as_of, rules, root, values, clock)
-    return as_signed(opened) if values.get(AS_SIGNED) == str(month) else opened
-
-
-def hold_month(month: Month, say: Callable[[str], None] = lambda _: None) -> AbstractContextManager[int]:
-    """The month's lock, for whatever must not interleave with a run of it; waits for the one that holds it.
-
-    Raises:
-        SettingsError: that one does not end.
-    """
-    return hold_lock(month.lock, say)
-
-
-def hold_steps(month: Month) -> AbstractContextManager[int]:
-    """The lock under which a step is put in place: while it is held, what stands on disk stays."""
-    return hold_lock(month.steps_lock)
-
-
-def month_state(month: Month) -> PeriodState:
-    """How far the month is, from its ledger."""
-    from reconlib.ledger import open_ledger
-    from reconlib.signoff import period_state
-
-    with open_ledger(month.ledger_url) as ledger:
-        events = ledger.events(book=month.params.book, period=str(month.period))
-    return period_state(events, month.params.book, month.period)
-
-
-def as_signed(month: Month) -> Month:
-    """The month with its steps giving what was signed, read from disk; a month nobody has signed as it is."""
-    return replace(month, as_signed=month_state(month).state in ("signed", "approved"))
 
 
 def sync_month(month: Month, *, refresh: bool = False, sleep: Callable[[float], None] | None = None) -> pa.Table:
@@ -237,7 +116,7 @@ def sync_month(month: Month, *, refresh: bool = False, sleep: Callable[[float], 
         )
     tables = normalize_snapshots(rows)
     made = {"source_status": make_table(SOURCE_STATUS, status), "rejects": make_table(REJECTS, rejects), **tables}
-    _write_step(month, "sync", made)
+    write_step(month, "sync", made)
     return made["source_status"]
 
 
@@ -271,7 +150,7 @@ def map_month(month: Month) -> Mapped:
     products = suggest_products(
         tables["services"], tables["vendor_products"], decisions, on_products, rules=month.rules, connectors=connectors
     )
-    _write_step(month, "mapping", {"account_mapping": accounts, "product_mapping": products})
+    write_step(month, "mapping", {"account_mapping": accounts, "product_mapping": products})
     return Mapped(accounts, products)
 
 
@@ -309,7 +188,7 @@ def compare_month(month: Month) -> Compared:
     )
     findings = apply_finding_decisions(findings, month_events(month), period=month.period, as_of=month.as_of)
     made = Compared(cells, lines, buckets, counts, findings)
-    _write_step(
+    write_step(
         month,
         "comparison",
         {"comparison": cells, "line_buckets": lines, "record_buckets": buckets, "counts": counts, "findings": findings},
@@ -348,76 +227,10 @@ def prepare_sign_off(month: Month) -> SignOffState:
         overrides=month.rules.overrides,
     )
     if not month.as_signed:
-        _write_step(month, "sign_off", {"changes": changes, "verified_changes": verified})
+        write_step(month, "sign_off", {"changes": changes, "verified_changes": verified})
     state, hashes = period_state(events, month.params.book, month.period), month_hashes(month)
     check_unchanged(state, hashes)
     return SignOffState(gates, compared.findings, changes, verified, state, hashes)
-
-
-def month_events(month: Month) -> list[Event]:
-    """Every event of the book in its ledger, oldest first; none when there is no ledger yet."""
-    from reconlib.ledger import open_ledger
-
-    with open_ledger(month.ledger_url) as ledger:
-        return ledger.events(book=month.params.book)
-
-
-def month_hashes(month: Month) -> dict[str, str]:
-    """What a signature stands for: sha256 of params, rules and every step product, as they stand at one moment (T127)."""
-    files = [month.root / month.params_path, *(month.root / rule for rule in month.params.rules)]
-    with hold_steps(month):
-        hashes = {path.relative_to(month.root).as_posix(): _sha256(path.read_bytes()) for path in files}
-        for step, names in STEPS.items():
-            standing = {name: month.folder(step) / f"{name}.parquet" for name in names if has_stage(month, name)}
-            hashes |= {name: _sha256(path.read_bytes()) for name, path in standing.items()}
-    return hashes
-
-
-def has_stage(month: Month, name: str) -> bool:
-    """Whether a table of the month has been made."""
-    from reconlib.products import has_table
-
-    return has_table(month.folder(_STEP_OF[name]), name, lock=month.steps_lock)
-
-
-def read_stage(month: Month, name: str) -> pa.Table:
-    """One table of the month as its step left it.
-
-    Raises:
-        DataError: that step has not run.
-    """
-    from reconlib.products import read_table
-
-    if not has_stage(month, name):
-        step = _STEP_OF[name]
-        hint = f"run the {step} step first: notebook {NOTEBOOK_OF[step]}, or recon run"
-        raise DataError(f"{name} of {month.period} is not there", where=step, hint=hint)
-    return read_table(month.folder(_STEP_OF[name]), name, lock=month.steps_lock)
-
-
-def read_month_before(month: Month) -> dict[str, pa.Table]:
-    """Canonical tables of the month before, to see what changed; empty ones where that month was never read."""
-    before = month.previous
-    return {name: read_stage(before, name) if has_stage(before, name) else make_table(CANONICAL[name], []) for name in CANONICAL}
-
-
-def _write_step(month: Month, step: str, tables: Mapping[str, pa.Table]) -> None:
-    from reconlib.products import write_product
-
-    schemas = {**STAGES, **CANONICAL, "verified_changes": CHANGES}
-    chosen = {name: table.select(schemas[name].names()) for name, table in tables.items()}
-
-    def refuse_signed(changed: Sequence[str], made: Mapping[str, bytes]) -> None:
-        state = month_state(month)
-        if state.state not in ("signed", "approved") or all(state.hashes.get(name) == _sha256(data) for name, data in made.items()):
-            return  # what was signed may be put back where it is gone
-        raise SignOffError(
-            f"{month.period} v{state.version} is {state.state}, and this would change {', '.join(changed)}",
-            where=f"{step} step",
-            hint="what was signed stands; reopen the month with a reason first: recon reopen",
-        )
-
-    write_product(month.folder(step), chosen, lock=month.steps_lock, check=refuse_signed)
 
 
 def _earlier_records(month: Month) -> dict[str, int]:
@@ -434,22 +247,3 @@ def _gives_lines(month: Month, source: str) -> bool:
     if CONNECTORS[configured.connector].role == "psa":
         return True
     return configured.profile is not None and read_yaml(month.root / configured.profile, Profile).table == "agreement_lines"
-
-
-def _root_of(params_file: Path) -> Path:
-    if params_file.is_absolute():
-        return next((p for p in params_file.parents if p.name != "params"), params_file.parent)
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / params_file).is_file():
-            return folder
-    raise SettingsError(
-        f"no file {params_file}", where=str(Path.cwd()), hint="start in the project's folder, or give the path of the params"
-    )
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)

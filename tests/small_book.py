@@ -6,6 +6,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+from reconlib import month as months
 from reconlib import steps
 from reconlib.people import decide_finding_by
 
@@ -44,12 +45,12 @@ def write_devices(root: Path, number: int) -> None:
     (root / "rmm.csv").write_text("Organization,Computer,Serial Number,Type,Added,Last Seen\n" + "".join(rows), "utf-8")
 
 
-def open_book(root: Path, period: str = "") -> steps.Month:
+def open_book(root: Path, period: str = "") -> months.Month:
     """Its month, three days after it ended."""
-    return steps.open_month(root / PARAMS, period, environ={}, now=lambda: AT)
+    return months.open_month(root / PARAMS, period, environ={}, now=lambda: AT)
 
 
-def settle(month: steps.Month) -> None:
+def settle(month: months.Month) -> None:
     """Read, compared, and every billing difference approved."""
     steps.sync_month(month)
     for row in steps.compare_month(month).findings.to_pylist():

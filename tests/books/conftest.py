@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from reconlib import __version__, people, steps
+from reconlib import month as months
 from reconlib.connectors import CONNECTORS
 from reconlib.connectors.contract import Fetch, Page
 from reconlib.period import parse_period
@@ -58,7 +59,7 @@ def run_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path]
 def run_month(pages: Path, params: Params, period: str, *, is_last: bool = True) -> Iterator[tuple[str, str]]:
     """One month of a book; a month that another one follows is signed and approved, so that its changes are planned."""
     read_at = datetime.combine(parse_period(period).next.start + timedelta(days=2), datetime.min.time(), UTC).replace(hour=6)
-    month = steps.open_month("params.yaml", period, environ=secrets(params), now=lambda: read_at)
+    month = months.open_month("params.yaml", period, environ=secrets(params), now=lambda: read_at)
     for name, source in params.sources.items():
         if (pages / name).is_dir():
             write_snapshot(month, name, source.connector, pages / name)
@@ -73,7 +74,7 @@ def run_month(pages: Path, params: Params, period: str, *, is_last: bool = True)
         people.sign_month(month, role="preparer", who="golden analyst", at=read_at)
         people.sign_month(month, role="reviewer", who="golden reviewer", at=read_at)
     for name in OUTPUTS:
-        yield f"{name}.csv", csv_text(steps.read_stage(month, name))
+        yield f"{name}.csv", csv_text(months.read_stage(month, name))
     yield "queue.csv", queue_text(month)
 
 
@@ -83,7 +84,7 @@ def secrets(params: Params) -> dict[str, str]:
     return {f"{prefix}{field}".upper(): "made up" for prefix, name in prefixes.items() for field in CONNECTORS[name].credential_fields}
 
 
-def write_snapshot(month: steps.Month, source: str, connector: str, folder: Path) -> None:
+def write_snapshot(month: months.Month, source: str, connector: str, folder: Path) -> None:
     """A complete snapshot of the pages in a folder, in the order of their names."""
     root, period = month.workspace / "snapshots", str(month.period)
     asked, known = month.params.sources[source], CONNECTORS[connector]
@@ -120,8 +121,8 @@ def cell_text(value: object) -> str:
     return re.sub(r"\[Errno \d+\] ", "", str(value))  # the operating system's own number of the fault
 
 
-def queue_text(month: steps.Month) -> str:
+def queue_text(month: months.Month) -> str:
     """What waits for a decision, as the file an analyst gets."""
     path = month.root / "queue.csv"
-    write_queue(path, export_queue(*(steps.read_stage(month, name) for name in ("account_mapping", "product_mapping", "findings"))))
+    write_queue(path, export_queue(*(months.read_stage(month, name) for name in ("account_mapping", "product_mapping", "findings"))))
     return path.read_text("utf-8-sig")

@@ -15,12 +15,14 @@ from small_book import AT, PARAMS, make_book, open_book, settle, write_devices
 from small_project import HERE, digest_files
 
 from reconlib import cli, ledger, people, steps
+from reconlib import month as months
 from reconlib.errors import SignOffError
 from reconlib.ledger import Ledger, open_ledger
+from reconlib.month import Month, month_events, month_hashes, read_stage
 from reconlib.people import decide_finding_by, decide_mapping_by, reopen_month, sign_month
 from reconlib.report.archive import read_manifest, verify_version
 from reconlib.signoff import period_state, record_run
-from reconlib.steps import Month, compare_month, map_month, month_events, month_hashes, prepare_sign_off, read_stage, sync_month
+from reconlib.steps import compare_month, map_month, prepare_sign_off, sync_month
 
 
 @pytest.fixture
@@ -195,7 +197,7 @@ def test_signing_publishes_what_was_signed_though_an_export_has_changed(root: Pa
 
 def test_the_environment_cannot_make_an_open_month_stand_still(root: Path, month: Month) -> None:
     write_devices(root, 5)
-    asked = steps.open_month(root / PARAMS, environ={steps.AS_SIGNED: "2026-10"}, now=lambda: AT)
+    asked = months.open_month(root / PARAMS, environ={months.AS_SIGNED: "2026-10"}, now=lambda: AT)
     assert not asked.as_signed
     sync_month(asked)
     assert read_stage(asked, "usage_records").num_rows == 5
@@ -205,15 +207,15 @@ def test_a_signature_waits_for_whoever_holds_the_month(month: Month) -> None:
     code = "import sys; from small_book import *; from reconlib.people import sign_month; from pathlib import Path\n"
     code += "print('up', flush=True); sign_month(open_book(Path(sys.argv[1])), role='preparer', who='Ana', at=AT)"
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(HERE), str(HERE / "tests")))}
-    with steps.hold_month(month):
+    with months.hold_month(month):
         process = subprocess.Popen([sys.executable, "-c", code, str(month.root)], stdout=subprocess.PIPE, text=True, env=environ)
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(2)
-        assert steps.month_state(month).state != "signed"
+        assert months.month_state(month).state != "signed"
     process.communicate(timeout=60)
-    assert (process.returncode, steps.month_state(month).state) == (0, "signed")
+    assert (process.returncode, months.month_state(month).state) == (0, "signed")
 
 
 def test_a_step_made_while_the_month_is_prepared_is_not_signed(root: Path, month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +228,7 @@ def test_a_step_made_while_the_month_is_prepared_is_not_signed(root: Path, month
     monkeypatch.setattr(people, "prepare_sign_off", prepare)
     with pytest.raises(SignOffError, match=r"usage_records.* changed while 2026-10 was being prepared"):
         sign_month(month, role="preparer", who="the preparer", at=AT)
-    assert steps.month_state(month).state != "signed"
+    assert months.month_state(month).state != "signed"
 
 
 def test_a_decision_made_while_the_month_is_prepared_is_not_signed_over(month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +240,7 @@ def test_a_decision_made_while_the_month_is_prepared_is_not_signed_over(month: M
     monkeypatch.setattr(people, "prepare_sign_off", prepare)
     with pytest.raises(SignOffError, match=r"the analyst has decided .* in the meantime"):
         sign_month(month, role="preparer", who="the preparer", at=AT)
-    assert steps.month_state(month).state != "signed"
+    assert months.month_state(month).state != "signed"
 
 
 @pytest.fixture
@@ -317,6 +319,6 @@ def test_an_approval_stands_with_its_changes_or_not_at_all(signed: Month, monkey
         patch.setattr(ledger, "_append", cut)
         with pytest.raises(KeyboardInterrupt):
             sign_month(signed, role="reviewer", who="the reviewer", at=AT)
-    assert steps.month_state(signed).state == "signed"
+    assert months.month_state(signed).state == "signed"
     sign_month(signed, role="reviewer", who="the reviewer", at=AT)
     assert [event.kind for event in month_events(signed)][-2:] == ["reviewer_approved", "change_planned"]

@@ -11,11 +11,11 @@ import pytest
 from small_project import HERE, PARAMS, digest_files, make_project
 
 from reconlib.errors import ReconError
+from reconlib.month import open_month, read_stage
 from reconlib.monthly import run_month
 from reconlib.period import Period
 from reconlib.sandbox.server import Server, sandbox_sources, serve
 from reconlib.sandbox.world import make_world
-from reconlib.steps import open_month, read_stage
 
 pytestmark = pytest.mark.slow
 

@@ -14,9 +14,10 @@ from small_project import HERE, digest_files
 
 from reconlib.errors import SettingsError
 from reconlib.locks import hold_lock
+from reconlib.month import Month, has_stage, read_stage
 from reconlib.people import sign_month
 from reconlib.products import has_table, read_table, write_product
-from reconlib.steps import Month, compare_month, has_stage, map_month, read_stage, sync_month
+from reconlib.steps import compare_month, map_month, sync_month
 
 TIMES = 20
 WRITER = """
@@ -25,7 +26,8 @@ from dataclasses import replace
 from pathlib import Path
 from small_book import open_book
 from reconlib.rules import Count, Rules, ServiceRule
-from reconlib.steps import map_month, read_stage
+from reconlib.month import read_stage
+from reconlib.steps import map_month
 
 month, turn = open_book(Path(sys.argv[1])), int(sys.argv[3])
 by_rule = Rules(version=1, services={"DEVICE": ServiceRule(used=[Count(source="rmm", products=["Managed device"])])})

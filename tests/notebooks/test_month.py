@@ -13,12 +13,13 @@ from small_project import HERE, PARAMS, digest_files, make_project
 
 from reconlib.demo import run_demo
 from reconlib.errors import DataError, SettingsError, SignOffError
+from reconlib.month import open_month
 from reconlib.monthly import RunResult, run_month
 from reconlib.notebooks import check_parameters, execute_notebook, restore_error
 from reconlib.people import import_month_decisions, reopen_month, sign_month
 from reconlib.report.archive import read_manifest, verify_version
 from reconlib.review import write_queue
-from reconlib.steps import compare_month, open_month
+from reconlib.steps import compare_month
 
 pytestmark = pytest.mark.slow
 

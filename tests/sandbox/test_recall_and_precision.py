@@ -15,12 +15,13 @@ import pytest
 
 from reconlib.connectors import CONNECTORS
 from reconlib.ledger import open_ledger
+from reconlib.month import Month, open_month, read_stage
 from reconlib.period import Period
 from reconlib.review import import_decisions
 from reconlib.sandbox.labels import answers, labels
 from reconlib.sandbox.server import sandbox_sources, serve
 from reconlib.sandbox.world import World, make_world
-from reconlib.steps import Month, compare_month, map_month, open_month, read_stage, sync_month
+from reconlib.steps import compare_month, map_month, sync_month
 
 SEEDS = (7, 20, 2026)
 CLIENTS = 40

@@ -14,6 +14,7 @@ from small_book import AT, make_book, open_book, settle
 from small_book import PARAMS as PARAMS_OF_BOOK
 
 from reconlib import cli, people, steps
+from reconlib import month as months
 from reconlib.connectors import CONNECTORS
 
 PARAMS = 'book: tiny\nperiod: "2026-10"\nsources:\n  psa: {connector: connectwise_psa, base_url: "http://127.0.0.1:9", credentials: CW}\n'
@@ -115,7 +116,7 @@ def test_the_sandbox_says_where_it_is_and_stops_when_told(tmp_path: Path, stop: 
 
 
 @pytest.fixture
-def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> steps.Month:
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> months.Month:
     """A month of two exports, compared, as the working folder."""
     monkeypatch.chdir(make_book(tmp_path))
     monkeypatch.setenv("RECON_WHO", "the analyst")
@@ -129,7 +130,7 @@ def test_sync_says_every_source_and_ends_with_the_worst(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "params" / "tiny.yaml").write_text(PARAMS + "  rmm: {connector: file}\n", "utf-8")
-    monkeypatch.setattr(steps, "_utc_now", lambda: AT)
+    monkeypatch.setattr(months, "_utc_now", lambda: AT)
     for name in CONNECTORS["connectwise_psa"].credential_fields:
         monkeypatch.delenv(f"CW_{name}".upper(), raising=False)
     assert recon(["sync", "params/tiny.yaml"], monkeypatch) == 3
@@ -140,15 +141,15 @@ def test_sync_says_every_source_and_ends_with_the_worst(
     assert recon(["sync", "params/tiny.yaml"], monkeypatch) == 2
 
 
-def test_a_whole_sync_ends_with_zero(book: steps.Month, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_whole_sync_ends_with_zero(book: months.Month, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert recon(["sync", PARAMS_OF_BOOK], monkeypatch) == 0
     assert capsys.readouterr().out.count(" complete ") == 2
 
 
 def test_what_was_just_decided_waits_no_more(
-    book: steps.Month, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    book: months.Month, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (finding,) = [row["finding_id"] for row in steps.read_stage(book, "findings").to_pylist() if row["kind"] == "under_billed"]
+    (finding,) = [row["finding_id"] for row in months.read_stage(book, "findings").to_pylist() if row["kind"] == "under_billed"]
     assert recon(["review", PARAMS_OF_BOOK], monkeypatch) == 0
     assert f"finding/{finding}" in capsys.readouterr().out
     assert recon(["review", PARAMS_OF_BOOK, "--decide", "approve", "--on", f"finding/{finding}"], monkeypatch) == 0
@@ -157,14 +158,14 @@ def test_what_was_just_decided_waits_no_more(
 
 
 def test_a_queue_that_cannot_be_written_is_one_message(
-    book: steps.Month, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    book: months.Month, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert recon(["review", PARAMS_OF_BOOK, "--export", "nowhere/q.csv"], monkeypatch) == 5
     assert "error: nowhere/q.csv: cannot be written\nHint: No such file or directory" in capsys.readouterr().err
 
 
 def test_verify_fails_where_there_is_nothing_to_verify(
-    book: steps.Month, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    book: months.Month, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert recon(["verify", PARAMS_OF_BOOK, "--period", "2031-01"], monkeypatch) == 2
     assert "2031-01 is not published" in capsys.readouterr().err
@@ -176,19 +177,19 @@ def test_verify_fails_where_there_is_nothing_to_verify(
 
 
 def test_changes_name_the_month_they_were_planned_in(
-    book: steps.Month, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    book: months.Month, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for role, who in (("preparer", "the preparer"), ("reviewer", "the reviewer")):
         people.sign_month(settled(book), role=role, who=who, at=AT)
-    monkeypatch.setattr(steps, "_utc_now", lambda: AT.replace(month=12))
-    steps.sync_month(steps.open_month(PARAMS_OF_BOOK, "2026-11"))
+    monkeypatch.setattr(months, "_utc_now", lambda: AT.replace(month=12))
+    steps.sync_month(months.open_month(PARAMS_OF_BOOK, "2026-11"))
     assert recon(["changes", "verify", PARAMS_OF_BOOK, "--period", "2026-11"], monkeypatch) == 0
     said = capsys.readouterr().out
     assert "not_arrived           2 → 3  planned in 2026-10, from 2026-11-01  Alder / Managed device" in said
     assert "0 of 1 changes planned in 2026-10 verified" in said
 
 
-def settled(month: steps.Month) -> steps.Month:
-    if steps.month_state(month).state not in ("signed", "approved"):
+def settled(month: months.Month) -> months.Month:
+    if months.month_state(month).state not in ("signed", "approved"):
         settle(month)
     return month

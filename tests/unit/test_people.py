@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from reconlib.errors import DataError, SettingsError
+from reconlib.month import Month, month_events, open_month
 from reconlib.people import check_name, decide_finding_by, decide_mapping_by
 from reconlib.review import mapping_decisions
-from reconlib.steps import Month, month_events, open_month
 
 ACCOUNT = {"source": "ninja", "vendor_account_id": "7", "account_name": "Acme", "units_qty": Decimal(3)}
 SHOWN: dict[str, Any] = {**ACCOUNT, "monthly_cost": None, "score": Decimal("0.9"), "reason": "similar letters"}

@@ -11,12 +11,12 @@ from small_book import AT, make_book, open_book, settle
 
 from reconlib import __version__
 from reconlib.errors import SettingsError
+from reconlib.month import Month, month_events, month_hashes, read_stage
 from reconlib.people import reopen_month, sign_month
 from reconlib.proof import check_archive
 from reconlib.report.archive import MANIFEST, hash_files, write_manifest
 from reconlib.report.export import write_changes, write_findings
 from reconlib.signoff import period_state
-from reconlib.steps import Month, month_events, month_hashes, read_stage
 
 
 @pytest.fixture

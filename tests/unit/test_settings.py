@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reconlib.errors import SettingsError
+from reconlib.month import open_month
 from reconlib.settings import Params, parse, read_ledger_url
-from reconlib.steps import open_month
 
 BOOK = {"book": "tiny", "sources": {"psa": {"connector": "file"}}}
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reconlib.steps import Month, compare_month, open_month, read_stage, sync_month
+from reconlib.month import Month, open_month, read_stage
+from reconlib.steps import compare_month, sync_month
 
 ROOT = Path(__file__).parents[3]
 
