@@ -307,7 +307,7 @@ def _bad_exclusions(
 
 def _named(row: Mapping[str, Any]) -> str:
     about = [row["client_name"], row["service_name"] or row["source"]]
-    return f"{row['kind']} {' / '.join(text for text in about if text)}".strip()
+    return f"{row['kind'].replace('_', ' ')} {' / '.join(text for text in about if text)}".strip()
 
 
 def differing(signed: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -45,6 +45,7 @@ HEADERS = {
     "as_of_at": "As of",
     "kind": "What is wrong",
     "score": "Sure",
+    "runner_up_score": "Runner-up sure",
     "confidence": "Sure",
     "reason": "Why",
 }
@@ -125,12 +126,17 @@ def rows_of(table: pa.Table | pd.DataFrame | Sequence[Mapping[str, Any]]) -> tup
     return list(dict.fromkeys(name for row in rows for name in row)), rows
 
 
+SCORES = ("score", "runner_up_score", "confidence")
+
+
 def format_value(name: str, value: object, *, currency: str | None = None) -> Cell:
     """One value as a cell: money when a currency is given, exact, unknown in words.
 
     Example:
         >>> format_value("used_qty", None).text, format_value("x", Decimal("33.000000")).text
         ('no data', '33')
+        >>> format_value("score", Decimal("0.4")).text, format_value("confidence", Decimal(1)).text
+        ('0.40', '1.00')
     """
     if is_missing(value):
         text, title = UNKNOWN.get(name, NOTHING)
@@ -157,6 +163,9 @@ def format_number(name: str, value: Decimal, currency: str | None) -> Cell:
     """An exact number as a cell; an amount that its coin would round is shown whole."""
     exact = not currency or round_amount(value, currency) != value
     text = format_qty(value) if exact or currency is None else format_amount(value, currency)
+    if name in SCORES:  # 0.40 beside 0.37
+        whole, _, part = text.partition(".")
+        text = f"{whole}.{part:0<2}"
     plain = text.replace(",", "")
     tone, word = "", ""
     if name == "monthly_impact" and value:

@@ -208,7 +208,7 @@ def test_only_exclusions_of_what_is_still_there_hold_up_a_month(ledger):
 
     assert gate(date(2026, 10, 31), ["p1"], [finding]) == "every exclusion has a reason and is under review"
     assert gate(date(2026, 11, 30), ["p1"], [finding]).endswith(
-        ": product/pax8/p1 until 2026-11-15, under_billed Acme / EDR until 2026-11-15"
+        ": product/pax8/p1 until 2026-11-15, under billed Acme / EDR until 2026-11-15"
     )
     assert gate(date(2026, 11, 30), [], []) == "every exclusion has a reason and is under review"
     assert gate(date(2026, 10, 31), ["p2"], []).endswith(": product/pax8/p2 without a reason")
