@@ -89,13 +89,6 @@ def verify_changes(planned: pa.Table, lines_now: pa.Table, agreements_now: pa.Ta
     return make_table(CHANGES, verified)
 
 
-def record_planned_changes(
-    ledger: Ledger, changes: pa.Table, *, book: str, period: Period, version: int, who: str, at: datetime
-) -> list[Event]:
-    """Append the changes of an approved version, once each; later months look for them until they are settled."""
-    return ledger.append_all(list_planned(changes, book=book, period=period, version=version, who=who, at=at))
-
-
 def list_planned(changes: pa.Table, *, book: str, period: Period, version: int, who: str, at: datetime) -> list[Event]:
     """The changes of an approved version as the events that record them, not yet in the ledger."""
     return [

@@ -41,36 +41,6 @@ class SourceResult:
     exit_code: int  # 0, or what the command line ends with
 
 
-def sync_sources(
-    sources: Mapping[str, Source],
-    *,
-    snapshots_root: Path,
-    root: Path,
-    period: Period,
-    as_of: date,
-    environ: Mapping[str, str],
-    now: Callable[[], datetime],
-    sleep: Callable[[float], None] | None = None,
-    refresh: bool = False,
-) -> list[SourceResult]:
-    """Every source of a book, in the order of params; never raises for one source."""
-    return [
-        sync_source(
-            name,
-            source,
-            snapshots_root=snapshots_root,
-            root=root,
-            period=period,
-            as_of=as_of,
-            environ=environ,
-            now=now,
-            sleep=sleep,
-            refresh=refresh,
-        )
-        for name, source in sources.items()
-    ]
-
-
 def sync_source(
     name: str,
     source: Source,

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from reconlib.changes import plan_changes, planned_changes, record_planned_changes, record_verified_changes, verify_changes
+from reconlib.changes import list_planned, plan_changes, planned_changes, record_verified_changes, verify_changes
 from reconlib.errors import DataError
 from reconlib.ledger import Event, canonical_json, open_ledger
 from reconlib.money import format_amount, format_qty
@@ -271,8 +271,8 @@ def test_planned_changes_come_back_from_the_ledger_of_the_last_version():
     with open_ledger("sqlite://") as ledger:
         assert planned_changes(ledger.events(), before=OCTOBER.next) == make_table(CHANGES, [])
         for _ in range(2):
-            record_planned_changes(ledger, UPDATE, **FACTS, version=1)
-        record_planned_changes(ledger, ADD, **FACTS, version=2)
+            ledger.append_all(list_planned(UPDATE, **FACTS, version=1))
+        ledger.append_all(list_planned(ADD, **FACTS, version=2))
         assert len(ledger.events()) == 2
         assert planned_changes(ledger.events(), before=OCTOBER.next) == ADD
         assert planned_changes(ledger.events(), before=OCTOBER).num_rows == 0

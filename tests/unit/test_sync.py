@@ -15,7 +15,7 @@ from reconlib.errors import ShapeError, VendorError
 from reconlib.period import Period
 from reconlib.settings import Source
 from reconlib.snapshots import latest, latest_any
-from reconlib.sync import sync_source, sync_sources
+from reconlib.sync import sync_source
 
 NOW = datetime(2026, 11, 3, 6, tzinfo=UTC)
 
@@ -139,18 +139,23 @@ def test_one_source_down_the_others_carry_on(tmp_path, feed, monkeypatch):
         raise httpx.ConnectError("Connection refused", request=request)
 
     monkeypatch.setattr(httpx.HTTPTransport, "handle_request", refuse)
-    results = sync_sources(
-        {
-            "down": Source(connector="huntress", credentials="H", base_url="https://down.example"),
-            "up": Source(connector="feed", credentials="F"),
-        },
-        snapshots_root=tmp_path,
-        root=tmp_path,
-        period=Period(2026, 10),
-        as_of=date(2026, 10, 31),
-        environ={"F_KEY": "x", "H_KEY": "k3y", "H_SECRET": "s3cr3t"},
-        now=lambda: NOW,
-    )
+    sources = {
+        "down": Source(connector="huntress", credentials="H", base_url="https://down.example"),
+        "up": Source(connector="feed", credentials="F"),
+    }
+    results = [
+        sync_source(
+            name,
+            source,
+            snapshots_root=tmp_path,
+            root=tmp_path,
+            period=Period(2026, 10),
+            as_of=date(2026, 10, 31),
+            environ={"F_KEY": "x", "H_KEY": "k3y", "H_SECRET": "s3cr3t"},
+            now=lambda: NOW,
+        )
+        for name, source in sources.items()
+    ]
     assert [(r.source, r.status, r.exit_code) for r in results] == [("down", "failed", 4), ("up", "complete", 0)]
     assert results[0].error.startswith("source down, organizations: cannot reach down.example: Connection refused")
 
