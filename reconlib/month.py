@@ -94,6 +94,8 @@ def open_month(
     root = _root_of(Path(params_file))
     path = root / params_file
     params = read_params(path)
+    if params.engine != "duckdb":
+        raise SettingsError(f"engine {params.engine!r} is not built yet", where=str(params_file), hint="leave engine out, or say duckdb")
     clock = now or _utc_now
     month = billing_period(params, period, clock().date())
     as_of = min(month.end, max(month.start, clock().date()))  # a month that still runs is read as of today

@@ -64,3 +64,9 @@ def test_a_month_does_not_show_its_ledgers_password(tmp_path: Path) -> None:
     month = open_month(path, environ={"RECON_LEDGER": f"sqlite:///{tmp_path / 's3cr3t.sqlite'}"})
     assert month.ledger_url.endswith("s3cr3t.sqlite")
     assert "s3cr3t" not in f"{month!r} {month.params!r}"
+
+
+def test_an_engine_that_is_not_built_is_refused_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "book.yaml").write_text("book: tiny\nengine: spark\nsources: {}\n", "utf-8")
+    with pytest.raises(SettingsError, match="engine 'spark' is not built yet"):
+        open_month(tmp_path / "book.yaml", "2026-10", environ={})
