@@ -36,7 +36,7 @@ def read_rows(frame: Any) -> list[dict[str, Any]]:
 
 
 def _missing(value: Any) -> bool:
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)  # noqa: PLR0124
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)  # noqa: PLR0124 - only NaN differs from itself
 
 
 def keep_currency(rows: list[dict[str, Any]], currency: str) -> tuple[str, list[dict[str, Any]]]:

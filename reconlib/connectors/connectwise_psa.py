@@ -74,7 +74,7 @@ def normalize(pages: Iterator[StoredPage], source: str) -> Iterator[Row | Reject
             case "additions":
                 context = stored.page.context
                 if context["agreement_id"] in agreements:
-                    yield from read_rows(records, lambda r, context=context: _line(r, source, context, services))  # type: ignore[misc]
+                    yield from read_rows(records, lambda r, context=context: _line(r, source, context, services))  # type: ignore[misc] # mypy infers no lambda with a default
                 else:
                     reason = "its agreement could not be used"
                     yield from (Reject("agreement", context["agreement_id"], reason, record.evidence) for record in records)

@@ -88,7 +88,7 @@ def normalize(pages: Iterator[StoredPage], source: str) -> Iterator[Row | Reject
                 yield from read_rows(records, lambda r: _account(r, source, tenants))
             case "subscribedSkus":
                 tenant = stored.page.context["tenant_id"]
-                yield from read_rows(records, lambda r, tenant=tenant: _usage(r, source, tenant, products))  # type: ignore[misc]
+                yield from read_rows(records, lambda r, tenant=tenant: _usage(r, source, tenant, products))  # type: ignore[misc] # mypy infers no lambda with a default
 
 
 def _account(r: Record, source: str, seen: set[str]) -> Iterator[Row]:

@@ -294,7 +294,7 @@ def is_loopback(address: str) -> bool:
 
 
 @cache
-def _certificates(trust_env: bool) -> ssl.SSLContext:  # noqa: FBT001
+def _certificates(trust_env: bool) -> ssl.SSLContext:  # noqa: FBT001 - named as httpx names it
     """Trusted authorities, loaded once: a transport may be opened for each of many tenants."""
     return httpx.create_ssl_context(trust_env=trust_env)
 

@@ -188,7 +188,7 @@ def _sum(text: str, word: str) -> str:
     return f'<span class="sum">{esc(text)}{tail}</span>'
 
 
-def _frame(caption: str, body: str, rows: int, folded: bool, text: str) -> Shown:  # noqa: FBT001
+def _frame(caption: str, body: str, rows: int, folded: bool, text: str) -> Shown:  # noqa: FBT001 - one private caller
     count = f"{rows:,} of {rows:,} rows" if rows != 1 else "1 of 1 row"
     label = esc(caption or "Table")
     box = f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">{body}</div>' if rows else body
