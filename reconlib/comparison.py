@@ -63,7 +63,7 @@ def compare_quantities(
             "period_start": period.start,
             "next_start": period.next.start,
             "currency": currency,
-            "tolerance_qty": rules.tolerance_qty,
+            "tolerance_qty": rules.tolerance.units,
         },
         results=("placed_lines", "cells"),
     )
@@ -76,7 +76,7 @@ def compare_quantities(
         accounts.to_pylist(),
         products.to_pylist(),
     )
-    raw = [_judged(row, rules.tolerance_qty, trust, known) for row in out["cells"].to_pylist()]
+    raw = [_judged(row, rules.tolerance.units, trust, known) for row in out["cells"].to_pylist()]
     cells = make_table(COMPARISON, ({name: row[name] for name in COMPARISON.names()} for row in raw))
     lines = _line_buckets(out["placed_lines"].to_pylist(), raw)
     if lines.num_rows != tables["agreement_lines"].num_rows:

@@ -158,7 +158,7 @@ def compare_month(month: Month) -> Compared:
     """Counts, comparison and ranked findings of the month under its rules, mapping and decisions."""
     from reconlib.comparison import compare_quantities
     from reconlib.counting import count_units
-    from reconlib.findings import find_differences
+    from reconlib.findings import Facts, find_differences
     from reconlib.review import apply_finding_decisions
 
     if month.as_signed:
@@ -171,20 +171,24 @@ def compare_month(month: Month) -> Compared:
         tables, counts, both, status, month.rules, period=month.period, as_of=month.as_of, currency=currency
     )
     findings = find_differences(
-        judged,
-        counts,
-        buckets,
-        both,
-        book=month.params.book,
-        period=str(month.period),
-        currency=currency,
-        names={
-            "clients": {row["client_id"]: row["client_name"] for row in tables["clients"].to_pylist()},
-            "services": {row["service_id"]: row["service_name"] for row in tables["services"].to_pylist()},
-        },
-        previous=read_stage(month.previous, "findings") if has_stage(month.previous, "findings") else None,
-        rejects=read_stage(month, "rejects"),
-        unmatched=unmatched,
+        Facts(
+            book=month.params.book,
+            period=month.period,
+            as_of=month.as_of,
+            currency=currency,
+            rules=month.rules,
+            tables=tables,
+            cells=judged,
+            counts=counts,
+            record_buckets=buckets,
+            accounts=mapped.accounts,
+            products=mapped.products,
+            rejects=read_stage(month, "rejects"),
+            unmatched=unmatched,
+            previous=read_stage(month.previous, "findings") if has_stage(month.previous, "findings") else None,
+            clients={row["client_id"]: row["client_name"] for row in tables["clients"].to_pylist()},
+            services={row["service_id"]: row["service_name"] for row in tables["services"].to_pylist()},
+        )
     )
     findings = apply_finding_decisions(findings, month_events(month), period=month.period, as_of=month.as_of)
     made = Compared(cells, lines, buckets, counts, findings)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from reconlib.comparison import compare_quantities
 from reconlib.counting import count_units
-from reconlib.findings import find_differences
+from reconlib.findings import Facts, find_differences
 from reconlib.mapping import measure_stakes, suggest_accounts, suggest_products
 from reconlib.period import Period, parse_period
 from reconlib.rules import Rules
@@ -97,21 +97,24 @@ def run_month(
     cells, line_buckets, judged = compare_quantities(
         tables, counts, (mapped, products), status, parsed, period=month, as_of=month.end, currency="USD"
     )
-    names = {
-        "clients": {row["client_id"]: row["client_name"] for row in tables["clients"].to_pylist()},
-        "services": {row["service_id"]: row["service_name"] for row in tables["services"].to_pylist()},
-    }
     findings = find_differences(
-        judged,
-        counts,
-        buckets,
-        (mapped, products),
-        book="test",
-        period=period,
-        currency="USD",
-        names=names,
-        previous=previous,
-        unmatched=unmatched,
+        Facts(
+            book="test",
+            period=month,
+            as_of=month.end,
+            currency="USD",
+            rules=parsed,
+            tables=tables,
+            cells=judged,
+            counts=counts,
+            record_buckets=buckets,
+            accounts=mapped,
+            products=products,
+            unmatched=unmatched,
+            previous=previous,
+            clients={row["client_id"]: row["client_name"] for row in tables["clients"].to_pylist()},
+            services={row["service_id"]: row["service_name"] for row in tables["services"].to_pylist()},
+        )
     )
     parts = (cells, line_buckets, buckets, counts, findings, mapped, products)
     return Result(*(part.to_pylist() for part in parts))

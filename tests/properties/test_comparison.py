@@ -187,7 +187,7 @@ def test_the_order_of_rows_does_not_matter(month: Month, seed: int) -> None:
 @some(15)
 @given(months(), st.sampled_from(["0.5", "1", "3"]))
 def test_a_wider_tolerance_never_adds_a_finding_and_touches_billing_only(month: Month, tolerance: str) -> None:
-    narrow, wide = run(month), run(month, tolerance_qty=tolerance)
+    narrow, wide = run(month), run(month, tolerance={"units": tolerance})
 
     def by_kind(made: Result) -> tuple[set[str], set[str]]:
         billing = {row["finding_id"] for row in made.findings if row["kind"] in BILLING_KINDS}

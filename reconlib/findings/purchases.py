@@ -1,0 +1,51 @@
+"""What the MSP pays its vendors for against what is used and billed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconlib.comparison import money_a_month
+from reconlib.findings.kinds import SEVERAL, Facts, Row, cell_of, price_text
+from reconlib.money import format_qty
+
+
+def check_cost(facts: Facts) -> Iterator[Row]:
+    """A vendor cost the PSA does not know, a price below cost, a purchase in another currency (T98, T113)."""
+    for row in facts.cells:
+        if not row["lines"]:
+            continue
+        vendor, line = row["vendor_cost"], row["line_cost"]
+        if row["vendor_currency"] not in (None, row["currency"]):
+            bought = "several currencies" if row["vendor_currency"] == SEVERAL else row["vendor_currency"]
+            text = f"Bought in {bought}, billed in {row['currency']}: cost and price are not compared."
+            yield {**cell_of(row), "kind": "currency_or_cycle_mismatch", "explanation": text}
+            continue
+        if vendor is not None and line is not None and vendor != line:
+            bought = row["purchased_qty"]  # null where another of its sources failed: then the money is not known either (T1)
+            impact = None if bought is None else money_a_month(bought, vendor - line, 1, row["currency"])
+            text = f"{row['service_name']} costs {price_text(vendor)} a unit, the agreement line says {price_text(line)}."
+            yield {**cell_of(row), "kind": "cost_change", "cost_impact": impact, "explanation": text}
+        cost, price = row["unit_cost"], row["unit_price"]
+        if cost is not None and price is not None and row["is_billable"] and price < cost * row["cycle_months"]:
+            impact = money_a_month(row["billed_qty"], cost * row["cycle_months"] - price, row["cycle_months"], row["currency"])
+            text = (
+                f"{row['service_name']} is sold at {price_text(price / row['cycle_months'])} and costs {price_text(cost)} a unit and month."
+            )
+            yield {**cell_of(row), "kind": "negative_margin", "cost_impact": impact, "explanation": text}
+
+
+def check_purchases(facts: Facts) -> Iterator[Row]:
+    """Bought and not used (waste, never claimed as over-billing: T86), or used and not bought (T57)."""
+    for row in facts.cells:
+        bought, used = row["purchased_qty"], row["used_qty"]
+        if bought is None or used is None or bought == used:
+            continue
+        gap = abs(bought - used)
+        if bought > used:
+            cost = row["vendor_cost"] if row["vendor_currency"] in (None, row["currency"]) else None  # never in another currency's name
+            impact = None if cost is None else money_a_month(gap, cost, 1, row["currency"])
+            text = f"{format_qty(bought)} {row['service_name']} bought, {format_qty(used)} in use: {format_qty(gap)} paid for and idle."
+            yield {**cell_of(row), "kind": "unused_commitment", "variance_qty": gap, "cost_impact": impact, "explanation": text}
+        else:
+            text = f"{format_qty(used)} {row['service_name']} in use, {format_qty(bought)} bought: {format_qty(gap)} without a purchase."
+            yield {**cell_of(row), "kind": "shadow_usage", "variance_qty": gap, "explanation": text}

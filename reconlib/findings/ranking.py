@@ -1,0 +1,67 @@
+"""All findings of a month, each with an id that stays, ranked by money."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from reconlib.findings.billing import check_billing, check_bundles
+from reconlib.findings.kinds import BILLING_KINDS, UNKNOWN_KINDS, Facts, Row
+from reconlib.findings.mapping import check_accounts, check_products
+from reconlib.findings.purchases import check_cost, check_purchases
+from reconlib.findings.units import check_rejects, check_rules, check_unaccounted, check_units
+from reconlib.schema import FINDINGS, make_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CHECKS = (
+    check_billing,
+    check_cost,
+    check_purchases,
+    check_bundles,
+    check_units,
+    check_unaccounted,
+    check_accounts,
+    check_products,
+    check_rejects,
+    check_rules,
+)
+
+
+def find_differences(facts: Facts) -> pa.Table:
+    """Every finding of a month, ranked by absolute monthly impact, unknown money last."""
+    import pyarrow as pa
+
+    history = {row["finding_id"]: row for row in facts.previous.to_pylist()} if facts.previous is not None else {}
+    made = [_finished(row, facts.book, str(facts.period), history) for check in CHECKS for row in check(facts)]
+    table = make_table(FINDINGS, made)
+    order = sorted(
+        range(table.num_rows),
+        key=lambda i: (
+            -abs(table["monthly_impact"][i].as_py() or 0),
+            -abs(table["cost_impact"][i].as_py() or 0),
+            table["kind"][i].as_py(),
+            table["finding_id"][i].as_py(),
+        ),
+    )
+    return table.take(pa.array(order, pa.int64()))
+
+
+def finding_id(book: str, row: Mapping[str, Any]) -> str:
+    """Id that stays the same from month to month for the same kind of gap in the same place."""
+    place = ("kind", "client_id", "service_id", "source", "vendor_account_id", "vendor_product_id")
+    parts = [book, *(row.get(name) or "" for name in place if name != "source" or row["kind"] not in (*BILLING_KINDS, *UNKNOWN_KINDS))]
+    parts += [row["rule"]] if row["kind"] == "unmatched_rule" else []  # a service may have two
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
+
+
+def _finished(row: Row, book: str, period: str, history: Mapping[str, Row]) -> Row:
+    made = {"confidence": Decimal(1), "certainty": "calculated", "status": "open", **row}
+    made["finding_id"] = finding_id(book, made)
+    before = history.get(made["finding_id"])
+    made["first_seen"] = before["first_seen"] if before else period
+    made["months_open"] = before["months_open"] + 1 if before else 1
+    return made

@@ -1,0 +1,33 @@
+"""Rules as people write them: which usage counts for which service, what should be billed, and at what price (FIELD.md 2.3–2.8)."""
+
+from reconlib.rules.book import (
+    Expected,
+    Override,
+    Rules,
+    ServiceRule,
+    Together,
+    Tolerance,
+    read_rules,
+)
+from reconlib.rules.counts import Bundle, Count, Ignore, Qty, Rounded, Where
+from reconlib.rules.prices import Escalator, Outlier, PriceModel, Tier
+
+__all__ = [
+    "Bundle",
+    "Count",
+    "Escalator",
+    "Expected",
+    "Ignore",
+    "Outlier",
+    "Override",
+    "PriceModel",
+    "Qty",
+    "Rounded",
+    "Rules",
+    "ServiceRule",
+    "Tier",
+    "Together",
+    "Tolerance",
+    "Where",
+    "read_rules",
+]

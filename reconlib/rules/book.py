@@ -1,0 +1,153 @@
+"""Every rule of a book, and how several files become one text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from reconlib.errors import SettingsError
+from reconlib.rules.counts import Bundle, Count, Ignore, Qty, Rounded
+from reconlib.rules.prices import Escalator, Outlier, Percent, PriceModel
+from reconlib.settings import Strict, Text, read_yaml
+
+Basis = Literal["count", "seat", "user", "device", "mailbox", "licence", "gb", "flat", "none"]
+
+
+class Tolerance(Strict):
+    """A difference that counts as matched, in a state of its own (T121–T123); nothing by default (T122)."""
+
+    units: Qty = Decimal(0)
+    percent: Percent = Decimal(0)  # of the billed quantity; the wider of the two holds
+    side: Literal["both", "over", "under"] = "both"  # over: only what is billed too much is let pass
+
+
+class ServiceRule(Strict):
+    """How one service is counted and what should be billed for it."""
+
+    basis: Basis = "count"  # what one unit is; flat: a fee; none: no vendor is connected (T1)
+    used: list[Count] = Field(default_factory=list)
+    purchased: list[Count] = Field(default_factory=list)
+    once: bool = False  # a unit that several sources see counts once, by its unit_key (T62)
+    expect: Literal["used", "purchased", "greater"] = "used"  # greater: the commitment is passed on (T86)
+    period_offset: Literal[-1, 0] = 0  # -1: the vendor's count of the month before meets this month's invoice (T110)
+    rounding: Rounded | None = None  # T47; null: fractions stay
+    minimum: Qty | None = None  # T36
+    maximum: Qty | None = None
+    high_water_since: date | None = None  # never below the highest month since then (T37)
+    pool: Qty | None = None  # units the MSP is committed to over all clients; what nobody uses is its own cost (T38)
+    included: Qty = Decimal(0)  # T39, on top of the lines' own
+    bundle: Bundle | None = None
+    price: PriceModel | None = None  # null: quantity × the line's price
+    escalator: Escalator | None = None
+    tolerance: Tolerance | None = None  # null: the book's
+
+    @field_validator("purchased")
+    @classmethod
+    def _only_units_have_fields(cls, counts: list[Count]) -> list[Count]:
+        for count in counts:
+            if count.where or count.unless or count.dedupe or count.stale_days is not None or count.take != "last_day":
+                raise ValueError(
+                    "a purchase has no class, serial, day or last-seen date: where, unless, dedupe, take and stale_days belong under used"
+                )
+        return counts
+
+    @model_validator(mode="after")
+    def _not_below_the_minimum(self) -> ServiceRule:
+        if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
+            raise ValueError(f"maximum: {self.maximum} lies below the minimum {self.minimum}")
+        return self
+
+
+class Override(Strict):
+    """A contract exception of one client (T34, T35, T56, T57, T130)."""
+
+    client: Text  # client id or code
+    service: Text
+    exclude_units: Qty = Decimal(0)
+    count: Qty | None = None  # billed as so many, whatever is counted (T56)
+    minimum: Qty | None = None
+    maximum: Qty | None = None
+    included: Qty | None = None
+    ignore: bool = False  # no finding; its lines and records stay in view (T35)
+    not_resold: bool = False  # the client buys it elsewhere: in use, never bought or billed by the MSP (T57)
+    reason: Text
+    review_by: date
+
+
+class Expected(Strict):
+    """Services a client must have once it has another: what a standard is sold with (FIELD.md 1.4, 50)."""
+
+    with_service: Text
+    services: list[Text]
+    reason: Text = "part of the standard"
+
+
+class Together(Strict):
+    """Services whose units should be the same devices: has one, lacks the other (T62)."""
+
+    services: Annotated[list[Text], Field(min_length=2, max_length=2)]
+    reason: Text = ""
+
+
+class Rules(Strict):
+    """Every rule of a book."""
+
+    version: Literal[1]
+    stale_days: Annotated[int, Field(ge=0)] = 30  # where a count does not say (T59)
+    tolerance: Tolerance = Tolerance()
+    price_outlier: Outlier | None = Outlier()  # null: never
+    own_clients: list[Text] = Field(default_factory=list)  # the MSP itself, by id or code: its own cost, never billed (T55)
+    ignore: list[Ignore] = Field(default_factory=list)
+    services: dict[Text, ServiceRule] = Field(default_factory=dict)
+    overrides: list[Override] = Field(default_factory=list)
+    expected: list[Expected] = Field(default_factory=list)
+    together: list[Together] = Field(default_factory=list)
+    _stands_in: dict[str, str] = PrivateAttr(default_factory=dict)  # key here -> file and key there
+
+    def where(self, key: str) -> str:
+        """File and key a rule stands under, for an error: ``services.EDR.used.0`` -> ``params/rules/default.yaml: services.EDR.used.0``."""
+        parts = key.split(".")
+        for end in range(len(parts), 0, -1):
+            if found := self._stands_in.get(".".join(parts[:end])):
+                return ".".join([found, *parts[end:]])
+        return f"rules: {key}"
+
+
+_LISTS = ("ignore", "overrides", "expected", "together")
+
+
+def read_rules(paths: Iterable[str | Path]) -> Rules:
+    """Rules of a book: several files are one text, no service ruled twice. What stands once holds for all (the last file's).
+
+    Raises:
+        SettingsError: a file or key is wrong, or two files rule the same service.
+    """
+    services: dict[str, ServiceRule] = {}
+    lists: dict[str, list[object]] = {name: [] for name in _LISTS}
+    stands_in: dict[str, str] = {}
+    own: list[str] = []
+    last = Rules(version=1)
+    for path in paths:
+        last = read_yaml(path, Rules)
+        for code in last.services:
+            key = f"services.{code}"
+            if code in services:
+                raise SettingsError(
+                    f"service {code!r} is ruled in two files", where=f"{path}: {key}", hint=f"keep one; the other is {stands_in[key]}"
+                )
+            stands_in[key] = f"{path}: {key}"
+        services |= last.services
+        for name in _LISTS:
+            for number, item in enumerate(getattr(last, name)):
+                stands_in[f"{name}.{len(lists[name])}"] = f"{path}: {name}.{number}"
+                lists[name].append(item)
+        own += last.own_clients
+        stands_in |= {name: f"{path}: {name}" for name in ("tolerance", "price_outlier", "own_clients")}
+    rules = last.model_copy(update={"services": services, "own_clients": own, **lists})
+    rules._stands_in = stands_in  # noqa: SLF001 - its own
+    return rules
