@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Literal
 
 from reconlib.errors import DataError
@@ -19,17 +19,18 @@ MINOR_UNITS = {"BIF": 0, "CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "PYG": 0, "UGX"
     "OMR": 3,
     "TND": 3,
 }
+FINE_SCALE = 18  # decimals kept of what a vendor's invoice line says: DECIMAL(38, 18)
 SCALE = 6  # decimals kept for every quantity, price and amount: DECIMAL(18, 6)
 _MODES = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN, "down": ROUND_DOWN}
 
 
-def to_decimal(value: object, *, where: str = "") -> Decimal:
+def to_decimal(value: object, *, where: str = "", scale: int = SCALE) -> Decimal:
     """Exact decimal of a number as a vendor wrote it.
 
     JSON must be read with ``parse_float=Decimal``: a binary float is refused, because it has already lost cents.
 
     Raises:
-        DataError: not a finite number, more than 6 decimals that matter, or a binary float.
+        DataError: not a finite number, more decimals that matter than ``scale``, or a binary float.
 
     Example:
         >>> to_decimal("12.50")
@@ -43,8 +44,10 @@ def to_decimal(value: object, *, where: str = "") -> Decimal:
         raise DataError(f"{value!r} is not a number", where=where, hint="expected digits such as 12 or 12.50") from None
     if not number.is_finite() or number.adjusted() > 11:
         raise DataError(f"{value!r} is not a usable number", where=where, hint="expected below 1,000,000,000,000")
-    if number != number.quantize(Decimal(1).scaleb(-SCALE)):
-        raise DataError(f"{value!r} has more than {SCALE} decimals", where=where, hint="round it at its origin")
+    with localcontext(prec=60):
+        is_exact = number == number.quantize(Decimal(1).scaleb(-scale))
+    if not is_exact:
+        raise DataError(f"{value!r} has more than {scale} decimals", where=where, hint="round it at its origin")
     return number
 
 

@@ -153,9 +153,8 @@ def make_tables(
         ],
         "usage_records": [_usage(number, row) for number, row in enumerate(use, 1)],
         "purchases": [_purchase(number, row) for number, row in enumerate(bought, 1)],
-        "vendor_charges": [],
     }
-    return {name: make_table(CANONICAL[name], rows) for name, rows in made.items()}
+    return {name: make_table(schema, made.get(name, [])) for name, schema in CANONICAL.items()}
 
 
 def _client(name: str, row: Mapping[str, str]) -> Row:
@@ -222,6 +221,7 @@ def _usage(number: int, row: Mapping[str, str]) -> Row:
         "unit_state": row.get("state"),
         "created_date": _day(row.get("since")),
         "last_seen_date": _day(row.get("seen")),
+        "usage_date": _day(row.get("day")),
         "evidence": f"{source}/u{number:03d}",
     }
 

@@ -11,7 +11,7 @@ from reconlib.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Kind = Literal["text", "qty", "price", "amount", "int", "bool", "date", "timestamp"]
+Kind = Literal["text", "qty", "price", "amount", "fine", "int", "bool", "date", "timestamp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class TableSchema:
             "qty": pa.decimal128(18, 6),
             "price": pa.decimal128(18, 6),
             "amount": pa.decimal128(18, 6),
+            "fine": pa.decimal128(38, 18),
             "int": pa.int64(),
             "bool": pa.bool_(),
             "date": pa.date32(),
