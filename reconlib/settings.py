@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from reconlib.errors import AuthenticationError, SettingsError, nearest
+from reconlib.errors import AuthenticationError, DataError, SettingsError, nearest
+from reconlib.money import FINE_SCALE, to_decimal
 from reconlib.period import Period, parse_period
 
 LEDGER_VARIABLE = "RECON_LEDGER"  # the ledger's address, password and all, where params say ``ledger: env``
@@ -47,6 +49,21 @@ def _money(value: object) -> object:
     return value
 
 
+def _rate(value: object) -> object:
+    if isinstance(value, float):
+        raise ValueError(f"YAML read this as a binary float; write '{value}' in quotes")
+    try:
+        return to_decimal(value, scale=FINE_SCALE)
+    except DataError as error:
+        raise ValueError(error.what) from None
+
+
+def _day(value: object) -> object:
+    if isinstance(value, (int, float)):
+        raise ValueError(f"{value!r} is no day: write it as 2026-10-31")
+    return value
+
+
 def _without_password(value: object) -> object:
     """The ledger's address, unless it holds a secret; its words are never repeated."""
     _quoted(value)
@@ -60,6 +77,7 @@ def _without_password(value: object) -> object:
 Text = Annotated[str, BeforeValidator(_quoted)]
 Slug = Annotated[str, BeforeValidator(_slug)]
 Money = Annotated[str, BeforeValidator(_money)]
+Currency = Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Z]{3}$")]  # ISO 4217
 LedgerAddress = Annotated[str, BeforeValidator(_without_password)]
 
 
@@ -87,13 +105,24 @@ class Sandbox(Strict):
     clients: int = Field(default=40, ge=8)
 
 
+class Rate(Strict):
+    """What one unit of a currency is in another, as a person recorded it: which day, read where (T98). Never a live rate."""
+
+    from_currency: Currency = Field(alias="from")
+    to_currency: Currency = Field(alias="to")
+    rate: Annotated[Decimal, BeforeValidator(_rate), Field(gt=0)]
+    day: Annotated[date, BeforeValidator(_day)] = Field(alias="date")
+    source: Text
+
+
 class Params(Strict):
     """One book: whose month, from which sources, under which rules."""
 
     book: Slug
     period: Text = "last"
     as_of: Text | None = None  # null: last day of the period
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    currency: Currency = "USD"
+    rates: list[Rate] = Field(default_factory=list)  # for the MSP's cost in a client's currency; none: not compared
     workspace: Text | None = None  # null: .recon/<book>
     ledger: LedgerAddress | None = None  # null: SQLite in the workspace; env: what RECON_LEDGER holds
     archive: Text = "reports"
@@ -102,6 +131,19 @@ class Params(Strict):
     materiality: Money = "0.00"  # money a month above which every finding must be decided before signing
     sources: dict[Slug, Source]
     sandbox: Sandbox | None = None
+
+    @field_validator("rates")
+    @classmethod
+    def _one_rate_a_pair(cls, rates: list[Rate]) -> list[Rate]:
+        seen: dict[tuple[str, str], int] = {}
+        for number, rate in enumerate(rates):
+            pair = (rate.from_currency, rate.to_currency)
+            if rate.from_currency == rate.to_currency:
+                raise ValueError(f"rates.{number} is from {pair[0]} to itself; take it out")
+            if pair in seen:
+                raise ValueError(f"{pair[0]} to {pair[1]} stands twice, as rates.{seen[pair]} and rates.{number}; keep one")
+            seen[pair] = number
+        return rates
 
     @property
     def workspace_dir(self) -> Path:
@@ -156,7 +198,7 @@ def _fields(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
         field = model.model_fields.get(str(part))
         inner = _model_in(field.annotation if field else None)
         model = inner or model
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
