@@ -5,6 +5,7 @@ Quantities and money are ``DECIMAL(18, 6)``, never float; dates are days, ``_at`
 """
 
 from reconlib.schema.canonical import CANONICAL
+from reconlib.schema.over_time import CELL_CHANGES, CHRONIC, METRICS, RECENT_CHANGES, RENEWALS, ROLL_FORWARD
 from reconlib.schema.stages import (
     ACCOUNT_MAPPING,
     CHANGES,
@@ -23,14 +24,20 @@ from reconlib.schema.tables import Column, Kind, TableSchema, check_table, make_
 __all__ = [
     "ACCOUNT_MAPPING",
     "CANONICAL",
+    "CELL_CHANGES",
     "CHANGES",
+    "CHRONIC",
     "COMPARISON",
     "COUNTS",
     "FINDINGS",
     "LINE_BUCKETS",
+    "METRICS",
     "PRODUCT_MAPPING",
+    "RECENT_CHANGES",
     "RECORD_BUCKETS",
     "REJECTS",
+    "RENEWALS",
+    "ROLL_FORWARD",
     "SOURCE_STATUS",
     "STAGES",
     "Column",
