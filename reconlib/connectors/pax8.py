@@ -1,4 +1,4 @@
-"""Pax8: companies, products and the subscriptions the distributor charges for.
+"""Pax8: companies, products, the subscriptions the distributor charges for, and what it charges.
 
 Pages are 0-based and end by ``totalPages``. One product with two billing or commitment terms is two products, because the term is priced
 (FIELD.md T28). Costs are brought to a month. Source: vendor's partner endpoints v1.
@@ -6,11 +6,15 @@ Pages are 0-based and end by ``totalPages``. One product with two billing or com
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 from reconlib.connectors.contract import Connector, Fetch, Page, Reject, Row, StoredPage
 from reconlib.connectors.fields import Record, domain_of, items, read_records, read_rows
+from reconlib.connectors.pax8_invoices import VOID, Learned, charge, check_window, draft_offset, head, heads, invoice_window
 from reconlib.connectors.transport import Answer, ClientCredentials, Transport
 from reconlib.errors import ShapeError, VendorError
 
@@ -22,8 +26,18 @@ _NOT_CHARGED = {"Cancelled", "Converted", "WaitingForDetails", "PendingActivatio
 _BILLED_MONTHS = {"Monthly": 1, "Annual": 12, "2-Year": 24, "3-Year": 36}
 
 
+_RIGHTS = {403: "the key needs the rights to read companies, products, subscriptions and invoices: charges that are not read are not zero"}
+
+
 def fetch(f: Fetch) -> Iterator[Page]:
-    """Pages of companies, products and subscriptions."""
+    """Pages of companies, products, subscriptions, and the month's invoices, or of the draft where there is none yet (T7).
+
+    A key that may read subscriptions and no invoices fails the source: a feed without its charges looks like one that charges nothing.
+    The vendor publishes no pace; the transport waits when it is told to.
+
+    Raises:
+        VendorError: a list changed while it was read, or was refused.
+    """
     auth = ClientCredentials(
         f.token_url,
         f.credentials["CLIENT_ID"],
@@ -33,13 +47,36 @@ def fetch(f: Fetch) -> Iterator[Page]:
         extra={"audience": AUDIENCE},
         now=f.now,
     )
-    with Transport(f.base_url, source=f.source, auth=auth, headers={"Accept": "application/json"}, sleep=f.sleep, now=f.now) as transport:
+    headers = {"Accept": "application/json"}
+    with Transport(f.base_url, source=f.source, auth=auth, headers=headers, hints=_RIGHTS, sleep=f.sleep, now=f.now) as transport:
         for endpoint in _ENDPOINTS:
-            for answer in _walk(transport, endpoint, f.source):
+            for answer in _walk(transport, endpoint, f.source, endpoint, {"sort": _SORT[endpoint]}):
                 yield Page(endpoint, answer.request, answer.body)
+        yield from _fetch_charges(transport, f)
 
 
-def _walk(transport: Transport, endpoint: str, source: str) -> Iterator[Answer]:
+def _fetch_charges(transport: Transport, f: Fetch) -> Iterator[Page]:
+    """The month's invoices with their items; without one, the draft that becomes it."""
+    invoices: list[Mapping[str, Any]] = []
+    for answer in _walk(transport, "invoices", f.source, "invoices", {"sort": "invoiceDate", **invoice_window(f.period)}):
+        invoices += answer.content["content"]
+        yield Page("invoices", answer.request, answer.body)
+    check_window(invoices, f.period, f.source)
+    for invoice in invoices:
+        number = str(invoice.get("id", ""))
+        if invoice.get("status") == VOID:
+            continue  # its head stays in view
+        if not _ID.fullmatch(number):
+            raise ShapeError(f"an invoice with id {number!r}", where=f"source {f.source}, invoices", hint="the vendor changed its answers")
+        for answer in _walk(transport, "invoice_items", f.source, f"invoices/{number}/items", {}):
+            yield Page("invoice_items", answer.request, answer.body, {"invoice_id": number})
+    offset = draft_offset(f.period, (f.now() if f.now else datetime.now(UTC)).astimezone(UTC).date())
+    if not invoices and offset is not None:
+        for answer in _walk(transport, "draft_items", f.source, "invoices/draftItems", {"monthOffset": offset}):
+            yield Page("draft_items", answer.request, answer.body)
+
+
+def _walk(transport: Transport, endpoint: str, source: str, path: str, query: Mapping[str, str | int]) -> Iterator[Answer]:
     """Pages of one list; what was received must be what the vendor says there is.
 
     Raises:
@@ -47,7 +84,7 @@ def _walk(transport: Transport, endpoint: str, source: str) -> Iterator[Answer]:
     """
     page = received = 0
     while True:
-        answer = transport.get(endpoint, endpoint, {"page": page, "size": PAGE_SIZE, "sort": _SORT[endpoint]})
+        answer = transport.get(endpoint, path, {"page": page, "size": PAGE_SIZE, **query})
         yield answer
         found = items(answer.content, "content", source=source, endpoint=endpoint)
         received += len(found)
@@ -63,6 +100,7 @@ def _walk(transport: Transport, endpoint: str, source: str) -> Iterator[Answer]:
         )
 
 
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # what may stand in a path
 _SORT = {"companies": "name", "products": "name", "subscriptions": "createdDate,asc"}
 
 
@@ -75,21 +113,26 @@ def _size(answer: Answer, name: str, source: str, endpoint: str) -> int:
 
 
 def normalize(pages: Iterator[StoredPage], source: str) -> Iterator[Row | Reject]:
-    """Accounts, the products somebody bought, each with its term, and purchases."""
-    catalogue: dict[str, tuple[str, str | None]] = {}
-    seen: set[str] = set()
+    """Accounts, the products somebody bought, each with its term, purchases, charges and invoice heads."""
+    learned = Learned()
     for stored in pages:
         records = read_records(stored, "content", source)
+        invoice_id = stored.page.context.get("invoice_id")
         match stored.page.endpoint:
             case "companies":
-                yield from read_rows(records, lambda r: _account(r, source))
+                yield from read_rows(records, lambda r: _account(r, source, learned))
             case "products":
-                yield from read_rows(records, lambda r: _learn(r, catalogue))
+                yield from read_rows(records, lambda r: _learn(r, learned))
             case "subscriptions":
-                yield from read_rows(records, lambda r: _purchase(r, source, catalogue, seen))
+                yield from read_rows(records, lambda r: _purchase(r, source, learned))
+            case "invoices":
+                yield from read_rows(records, lambda r: head(r, source, learned))
+            case "invoice_items" | "draft_items":
+                yield from read_rows(records, lambda r, of=invoice_id: charge(r, source, learned, of))  # type: ignore[misc]
+    yield from heads(learned)
 
 
-def _account(r: Record, source: str) -> Iterator[Row]:
+def _account(r: Record, source: str, learned: Learned) -> Iterator[Row]:
     values = {
         "source": source,
         "vendor_account_id": r.text("id"),
@@ -99,15 +142,16 @@ def _account(r: Record, source: str) -> Iterator[Row]:
         "status": r.optional_text("status"),
         "evidence": r.evidence,
     }
+    learned.companies.add(r.text("id"))
     yield Row("vendor_accounts", values)
 
 
-def _learn(r: Record, catalogue: dict[str, tuple[str, str | None]]) -> Iterator[Row]:
-    catalogue[r.text("id")] = (r.text("name"), r.optional_text("vendorSku") or r.optional_text("sku"))
+def _learn(r: Record, learned: Learned) -> Iterator[Row]:
+    learned.catalogue[r.text("id")] = (r.text("name"), r.optional_text("vendorSku") or r.optional_text("sku"))
     yield from ()
 
 
-def _purchase(r: Record, source: str, catalogue: dict[str, tuple[str, str | None]], seen: set[str]) -> Iterator[Row]:
+def _purchase(r: Record, source: str, learned: Learned) -> Iterator[Row]:
     product, billing, status = r.text("productId"), r.text("billingTerm"), r.text("status")
     commitment = r.optional_text("commitmentTerm.term")
     term = f"billing {billing}, commitment {commitment}" if commitment else f"billing {billing}"
@@ -130,9 +174,10 @@ def _purchase(r: Record, source: str, catalogue: dict[str, tuple[str, str | None
         "currency": r.optional_text("currencyCode"),
         "evidence": r.evidence,
     }
-    if product_id not in seen:
-        seen.add(product_id)
-        name, sku = catalogue.get(product) or (r.optional_text("productName") or product, r.optional_text("vendorSkuId"))
+    learned.subscriptions[r.text("id")] = (product, product_id)
+    if product_id not in learned.products:
+        learned.products.add(product_id)
+        name, sku = learned.catalogue.get(product) or (r.optional_text("productName") or product, r.optional_text("vendorSkuId"))
         values = {"source": source, "vendor_product_id": product_id, "product_name": name, "sku": sku, "term": term}
         yield Row("vendor_products", {**values, "is_free": billing == "Trial", "evidence": r.evidence})
     yield Row("purchases", purchase)

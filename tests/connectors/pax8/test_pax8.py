@@ -54,6 +54,8 @@ def pax8(vendor):
         ),
         "/v1/products": paged([{"id": "p1", "name": "Business Premium", "sku": "MST-BP", "vendorSku": "CFQ7"}]),
         "/v1/subscriptions": paged([subscription(1)]),
+        "/v1/invoices": paged([]),
+        "/v1/invoices/draftItems": paged([]),
     }
     return vendor
 

@@ -6,7 +6,8 @@ import base64
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -130,6 +131,23 @@ def test_pax8(server, path):
     known = spec["components"]["schemas"][{"/companies": "Company", "/products": "Product", "/subscriptions": "Subscription"}[path]]
     assert {key for row in content["content"] for key in row} <= known["properties"].keys()
     assert content["content"]
+
+
+def test_pax8_invoices():
+    """Three days after the month there is a draft, a week after it the invoices."""
+    spec = read_spec("pax8/pax8-partner-apievangelist.json")
+    schemas = spec["components"]["schemas"]
+    draft = body(Server(WORLD, 47_000), "pax8", "/v1/invoices/draftItems?monthOffset=0&size=200")
+    check(spec, "/invoices/draftItems", draft)
+    later = Server(replace(WORLD, now=WORLD.now + timedelta(days=7)), 47_000)
+    invoices = body(later, "pax8", "/v1/invoices?invoiceDateRangeStart=2026-11-01&invoiceDateRangeEnd=2026-11-30")
+    check(spec, "/invoices", invoices)
+    assert {key for row in invoices["content"] for key in row} <= schemas["Invoice"]["properties"].keys()
+    for invoice in invoices["content"]:
+        items = body(later, "pax8", f"/v1/invoices/{invoice['id']}/items?size=200")
+        check(spec, "/invoices/{invoiceId}/items", items)
+        assert {key for row in (*items["content"], *draft["content"]) for key in row} <= schemas["InvoiceItem"]["properties"].keys()
+    assert {row["type"] for row in draft["content"]} == {"subscription", "prorate"}
 
 
 @pytest.mark.parametrize("path", ["/v2/organizations", "/v2/devices", "/v2/devices-detailed"])
