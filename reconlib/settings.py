@@ -77,6 +77,7 @@ def _without_password(value: object) -> object:
 Text = Annotated[str, BeforeValidator(_quoted)]
 Slug = Annotated[str, BeforeValidator(_slug)]
 Money = Annotated[str, BeforeValidator(_money)]
+Day = Annotated[date, BeforeValidator(_day)]
 Currency = Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Z]{3}$")]  # ISO 4217
 LedgerAddress = Annotated[str, BeforeValidator(_without_password)]
 
@@ -111,7 +112,7 @@ class Rate(Strict):
     from_currency: Currency = Field(alias="from")
     to_currency: Currency = Field(alias="to")
     rate: Annotated[Decimal, BeforeValidator(_rate), Field(gt=0)]
-    day: Annotated[date, BeforeValidator(_day)] = Field(alias="date")
+    day: Day = Field(alias="date")
     source: Text
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from reconlib.rules.counts import Qty, exact
-from reconlib.settings import Strict
+from reconlib.settings import Day, Strict
 
 Amount = Annotated[Decimal, BeforeValidator(exact), Field(ge=0)]
 Percent = Annotated[Decimal, BeforeValidator(exact), Field(ge=0, le=1000)]
@@ -18,7 +17,7 @@ Percent = Annotated[Decimal, BeforeValidator(exact), Field(ge=0, le=1000)]
 class Tier(Strict):
     """One step of a price: units above the tier before, up to and with ``up_to`` (T42)."""
 
-    up_to: Qty | None = None  # null: no end; only the last
+    up_to: Qty | None = None  # this many units belong to it; null: no end, only the last
     price: Amount  # a unit and month
 
 
@@ -34,14 +33,19 @@ class PriceModel(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> PriceModel:
-        if self.model in ("tiered", "volume"):
+        by_tiers = self.model in ("tiered", "volume")
+        if by_tiers:
             _check_tiers(self.tiers)
         elif self.tiers:
-            raise ValueError(f"tiers: a {self.model} price has none; say model: tiered or model: volume")
-        elif self.price is None:
-            raise ValueError(f"price: a {self.model} price needs one")
-        if (self.model == "overage") != (self.over_price is not None):
-            raise ValueError("over_price: an overage price needs one, and no other has one")
+            raise ValueError(f"tiers: {_a(self.model)} price has none; say model: tiered or model: volume")
+        if by_tiers == (self.price is not None):
+            raise ValueError(f"price: {_a(self.model)} price {'has it in its tiers' if by_tiers else 'needs one'}")
+        is_overage = self.model == "overage"
+        for key, is_there in (("over_price", self.over_price is not None), ("included", "included" in self.model_fields_set)):
+            if is_overage != is_there:
+                raise ValueError(
+                    f"{key}: {_a(self.model)} price {'needs it, however small' if is_overage else 'has none; model: overage has'}"
+                )
         return self
 
 
@@ -49,7 +53,7 @@ class Escalator(Strict):
     """A yearly price rise the contract allows (T120)."""
 
     base_price: Amount  # a unit and month on the first day
-    since: date
+    since: Day
     percent: Percent  # a year, on what the year before cost
 
 
@@ -60,14 +64,22 @@ class Outlier(Strict):
     clients: Annotated[int, Field(ge=3)] = 5  # fewer say nothing
 
 
+def _a(model: str) -> str:
+    return f"{'an' if model == 'overage' else 'a'} {model}"
+
+
 def _check_tiers(tiers: list[Tier]) -> None:
     if not tiers:
         raise ValueError("tiers: none given")
     for number, (tier, after) in enumerate(zip(tiers, [*tiers[1:], None], strict=True)):
         if after is None:
             if tier.up_to is not None:
-                raise ValueError(f"tiers.{number}: a gap above {tier.up_to}: the last tier has no up_to")
+                raise ValueError(f"tiers.{number}: a gap above {tier.up_to}: the last tier leaves up_to out")
         elif tier.up_to is None:
             raise ValueError(f"tiers.{number}: only the last tier may leave up_to out: nothing would reach tiers.{number + 1}")
         elif after.up_to is not None and after.up_to <= tier.up_to:
-            raise ValueError(f"tiers.{number + 1}: up_to {after.up_to} does not lie above {tier.up_to}")
+            raise ValueError(
+                f"tiers.{number + 1}: overlaps: up_to {after.up_to} does not lie above {tier.up_to}, the end of tiers.{number}"
+            )
+    if tiers[0].up_to == 0:
+        raise ValueError("tiers.0: holds no unit: up_to is 0")
