@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from reconlib.connectors import connectwise_psa, huntress, msgraph, ninjaone, pax8
+from reconlib.connectors import connectwise_psa, focus, huntress, msgraph, ninjaone, pax8
 from reconlib.connectors.contract import Connector
 from reconlib.connectors.file import FILE
 
 CONNECTORS: dict[str, Connector] = {
     "connectwise_psa": connectwise_psa.CONNECTOR,
     "file": FILE,
+    "focus": focus.CONNECTOR,
     "huntress": huntress.CONNECTOR,
     "msgraph": msgraph.CONNECTOR,
     "ninjaone": ninjaone.CONNECTOR,

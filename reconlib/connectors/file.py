@@ -52,7 +52,7 @@ def fetch(f: Fetch) -> Iterator[Page]:
     text = Path(f.profile).read_text("utf-8")
     meaning = hashlib.sha256(profile.model_dump_json(exclude_defaults=True).encode()).hexdigest()[:12]
     pages = []
-    for name, body in _read_files(f.path.replace("{period}", str(f.period)), f.source):
+    for name, body in read_files(f.path.replace("{period}", str(f.period)), f.source):
         context = {"file": name, "profile": text, "profile_name": Path(f.profile).name, "period": str(f.period)}
         pages.append(Page("file", f"{name} profile={meaning}", body, context))
     for _ in normalize((StoredPage(page, f"{f.source}/-/p{n:05d}") for n, page in enumerate(pages, 1)), f.source):
@@ -60,7 +60,12 @@ def fetch(f: Fetch) -> Iterator[Page]:
     yield from pages
 
 
-def _read_files(pattern: str, source: str) -> list[tuple[str, bytes]]:
+def read_files(pattern: str, source: str) -> list[tuple[str, bytes]]:
+    """Name and bytes of every file a pattern matches, in order of name.
+
+    Raises:
+        DataError: no file, one that cannot be read, or the same file twice (T11).
+    """
     found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
     paths = sorted(path for path in found if Path(path).is_file() and not Path(path).name.startswith("~$"))
     if not paths:
