@@ -32,8 +32,7 @@ class Learned:
     companies: set[str] = field(default_factory=set)
     products: set[str] = field(default_factory=set)  # vendor product ids given
     subscriptions: dict[str, tuple[str, str]] = field(default_factory=dict)  # id -> product id, vendor product id
-    heads: dict[str, dict[str, Any]] = field(default_factory=dict)  # invoice id -> row, once its items are read
-    taxes: dict[str, Decimal] = field(default_factory=dict)  # invoice id -> tax of its items
+    heads: dict[str, dict[str, Any]] = field(default_factory=dict)  # invoice id -> row
     items: dict[str, int] = field(default_factory=dict)  # invoice id, or "draft" -> items seen
 
 
@@ -72,7 +71,7 @@ def check_window(invoices: list[Mapping[str, Any]], period: Period, source: str)
 
 
 def head(r: Record, source: str, learned: Learned) -> Iterator[Row]:
-    """Keeps an invoice's head until its items are read; a void one has no items and states no amount."""
+    """Keeps an invoice's head for its items' currency; a void one has no items and states no amount."""
     number = r.text("id")
     is_void = r.optional_text("status") == VOID
     carried = _optional_fine(r, "carriedBalance") or Decimal(0)
@@ -81,7 +80,7 @@ def head(r: Record, source: str, learned: Learned) -> Iterator[Row]:
         "invoice_id": number,
         "invoice_date": r.day("invoiceDate"),
         # What is carried over from older invoices is in the total or not: the vendor does not say, so nothing can be held against it.
-        "amount": None if is_void or carried else _fine(r, "total"),
+        "total_amount": None if is_void or carried else _fine(r, "total"),
         "currency": r.text("currencyCode"),
         "status": r.optional_text("status"),
         "evidence": r.evidence,
@@ -90,10 +89,8 @@ def head(r: Record, source: str, learned: Learned) -> Iterator[Row]:
 
 
 def heads(learned: Learned) -> Iterator[Row]:
-    """The invoices' heads, tax taken off the total: what their lines must add up to (T6, T117)."""
-    for number, row in learned.heads.items():
-        amount = row["amount"]
-        yield Row("vendor_invoices", {**row, "amount": None if amount is None else amount - learned.taxes.get(number, Decimal(0))})
+    """The invoices' heads: their totals are with tax, as their lines say it (T6, T117)."""
+    yield from (Row("vendor_invoices", row) for row in learned.heads.values())
 
 
 def charge(r: Record, source: str, learned: Learned, invoice_id: str | None) -> Iterator[Row]:
@@ -103,7 +100,6 @@ def charge(r: Record, source: str, learned: Learned, invoice_id: str | None) -> 
     kind, term = r.text("type"), r.optional_text("term")
     start, end = r.day("startPeriod"), r.day("endPeriod")
     quantity, cost, amount = _fine(r, "quantity"), _optional_fine(r, "cost"), _amount(r, kind)
-    tax = _optional_fine(r, "salesTax") or Decimal(0)
     subscription, company = r.optional_text("subscriptionId"), r.optional_text("companyId")
     currency = r.optional_text("currencyCode") or learned.heads.get(within, {}).get("currency")
     if currency is None:
@@ -131,10 +127,10 @@ def charge(r: Record, source: str, learned: Learned, invoice_id: str | None) -> 
         "list_price": cost,
         "unit_cost": cost if is_whole else None,  # a prorated or flat item does not say what one unit of it came to
         "amount": amount,
+        "tax_amount": _optional_fine(r, "salesTax"),
         "currency": currency,
         "evidence": r.evidence,
     }
-    learned.taxes[within] = learned.taxes.get(within, Decimal(0)) + tax
     yield from rows
     yield Row("vendor_charges", values)
 

@@ -16,6 +16,7 @@ from reconlib.errors import AuthenticationError, ShapeError
 from reconlib.period import Period
 from reconlib.sandbox.server import serve
 from reconlib.sandbox.world import make_world
+from reconlib.schema import CANONICAL, make_table
 
 PAX8 = CONNECTORS["pax8"]
 SUBSCRIPTION = {
@@ -119,22 +120,19 @@ def test_every_page_of_items_is_read_for_any_page_size(pax8, read):
     assert [c["charge_id"] for c in tables["vendor_charges"]] == ["x0", "x1", "x2", "x3", "x4"]
 
 
-def test_t6_t117_the_heads_amount_is_its_total_without_tax(charges):
-    charges(item())
+def test_t6_t117_the_heads_total_is_with_tax_and_a_charge_keeps_its_tax_apart(charges):
+    (charge,) = charges(item())
     (invoice,) = charges.tables["vendor_invoices"]
-    assert (invoice["invoice_id"], invoice["amount"], invoice["currency"], invoice["invoice_date"]) == (
-        "i1",
-        Decimal(100),
-        "USD",
-        date(2026, 11, 1),
-    )
+    assert (charge["amount"], charge["tax_amount"]) == (Decimal(100), Decimal(4))
+    assert (invoice["invoice_id"], invoice["total_amount"], invoice["currency"]) == ("i1", Decimal(104), "USD")
+    assert (invoice["invoice_date"], invoice.get("amount")) == (date(2026, 11, 1), None)
 
 
 @pytest.mark.parametrize("more", [{"carriedBalance": 250.0}, {"status": "Void"}])
 def test_t6_a_head_that_states_no_amount_of_its_own_is_held_against_nothing(pax8, read, more):
     pax8.answers["/v1/invoices"] = paged([INVOICE | more])
     tables, _ = read(PAX8, fetch())
-    assert [row["amount"] for row in tables["vendor_invoices"]] == [None]
+    assert [row["total_amount"] for row in tables["vendor_invoices"]] == [None]
 
 
 def test_a_void_invoice_charges_nothing(pax8, read):
@@ -253,9 +251,11 @@ def test_t6_the_sandboxs_draft_and_its_invoices_add_up(read, days):
     assert rejects == []
     assert {c["is_billed"] for c in charges} == {bool(days)}
     assert {c["vendor_product_id"] for c in charges} < {p["vendor_product_id"] for p in tables["purchases"]} <= products
+    for name, rows in tables.items():
+        make_table(CANONICAL[name], rows)
     sums = {}
     for c in charges:
-        sums[c["invoice_id"]] = sums.get(c["invoice_id"], 0) + c["amount"]
+        sums[c["invoice_id"]] = sums.get(c["invoice_id"], 0) + c["amount"] + c["tax_amount"]
     assert sum(sums.values()) > 1000
     if days:
-        assert sums == {row["invoice_id"]: row["amount"] for row in tables["vendor_invoices"]}
+        assert sums == {row["invoice_id"]: row["total_amount"] for row in tables["vendor_invoices"]}
