@@ -21,6 +21,7 @@ from reconlib.schema.stages import (
 )
 from reconlib.schema.tables import Column, Kind, TableSchema, check_table, make_table
 
+from reconlib.schema.vendor_audit import VENDOR_AUDIT
 __all__ = [
     "ACCOUNT_MAPPING",
     "CANONICAL",
@@ -42,6 +43,7 @@ __all__ = [
     "STAGES",
     "Column",
     "Kind",
+    "VENDOR_AUDIT",
     "TableSchema",
     "check_table",
     "make_table",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconlib.schema.tables import EVIDENCE, SOURCE, TableSchema, column, required
+from reconlib.schema.vendor_audit import VENDOR_AUDIT
 
 SOURCE_STATUS = TableSchema(
     "source_status",
@@ -264,3 +265,4 @@ STAGES: dict[str, TableSchema] = {
         CHANGES,
     )
 }
+        VENDOR_AUDIT,

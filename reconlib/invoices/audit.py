@@ -1,0 +1,315 @@
+"""The audit of a month's vendor charges: every line, every invoice, every subscription, and who pays for it (FIELD.md T6, T19, T70–T101).
+
+Pure: tables in, one table out. Lines that only say what was used are read in pieces and never kept; seats are worked out a subscription
+at a time, so memory follows the number of subscriptions and not the length of an invoice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING, Any
+
+from reconlib.errors import TieOutError
+from reconlib.invoices.arithmetic import DIGITS, Checked, check_line
+from reconlib.invoices.charge_types import charge_kind
+from reconlib.invoices.doubles import Double, find_plan_overlaps, find_repeats
+from reconlib.invoices.heads import Sums, check_heads
+from reconlib.invoices.subscriptions import charged_seats
+from reconlib.invoices.three_way import compare_cost, compare_seats
+from reconlib.invoices.unbilled import Spend, check_billed, check_mapped
+from reconlib.money import format_amount
+from reconlib.schema import VENDOR_AUDIT, make_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Row = dict[str, Any]
+PIECE = 20_000  # lines held at once
+SHOWN = 3  # lines an explanation names
+KEPT = 10  # lines whose evidence is kept
+_HEAD = ["source", "invoice_id", "amount", "tax_amount", "currency"]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Lines of one invoice, account, product and currency after their arithmetic."""
+
+    lines: int = 0
+    stated: Decimal = Decimal(0)
+    expected: Decimal = Decimal(0)
+    off: Decimal = Decimal(0)
+    unknown: int = 0
+    wrong: list[tuple[str, str]] = field(default_factory=list)  # words, evidence
+    first: str = ""
+
+    def add(self, row: Row, checked: Checked | None) -> None:
+        with localcontext(prec=DIGITS):
+            self.lines += 1
+            self.stated += row["amount"]
+            self.first = self.first or row["evidence"]
+            if checked is None or checked.expected_amount is None:
+                self.unknown += 1
+            else:
+                self.expected += checked.expected_amount
+                if checked.is_off:
+                    self.off += row["amount"] - checked.expected_amount
+                    day = row["order_date"] or row["start_date"] or "no day"
+                    words = f"{row['charge_type'] or 'line'} of {day} says {format_amount(row['amount'], row['currency'])}, {checked.why}"
+                    self.wrong.append((words, row["evidence"]))
+
+
+def audit_charges(
+    tables: Mapping[str, pa.Table],
+    cells: pa.Table,
+    accounts: pa.Table,
+    products: pa.Table,
+    *,
+    as_of: date,
+    tolerance: Decimal,
+    own_clients: Collection[str] = (),
+) -> pa.Table:
+    """One row a thing of the vendors' charges that was checked: VENDOR_AUDIT. No vendor charges, no rows.
+
+    Args:
+        tables: canonical; ``vendor_charges``, ``vendor_invoices``, ``purchases``, ``vendor_products`` are read.
+        cells: the comparison.
+        accounts: account_mapping.
+        products: product_mapping.
+        as_of: the day seats are compared on.
+        tolerance: money the lines of an invoice may differ from its head, in its currency; above it none of them is audited (T6).
+        own_clients: ids of the MSP itself: its charges are its own cost, billed to nobody (T55).
+
+    Raises:
+        TieOutError: a line was lost or looked at twice.
+    """
+    charges = tables["vendor_charges"]
+    heads = check_heads(tables["vendor_invoices"].to_pylist(), _sums(charges), tolerance)
+    stopped = {key for head in heads if head["status"] == "stopped" for key in head["ids"]}
+    place = _Places(accounts, products)
+    tallies, kept, spends, unknown, touched = _read(charges, stopped)
+    for rows in kept.values():
+        for row in rows:
+            tallies[_line_key(row)].add(row, check_line(row, rows))
+    made = [place.of({"check": "invoice_sum", **{k: v for k, v in head.items() if k != "ids"}}) for head in heads]
+    made += [place.of(_line_row(key, tally, is_stopped=(key[0], key[1]) in stopped)) for key, tally in tallies.items()]
+    doubles = _doubles(kept, tables["vendor_products"])
+    made += [place.of(row) for row in _double_rows(doubles)]
+    again = {(d.line["source"], d.line["charge_id"]) for d in doubles}
+    once = {key: [row for row in rows if (row["source"], row["charge_id"]) not in again] for key, rows in kept.items()}
+    charged = list(charged_seats(once, as_of=as_of, touched=touched, clients=place.clients, services=place.services))
+    bought = [p for p in _bought(tables["purchases"], as_of) if (p["source"], p["vendor_account_id"]) not in place.excluded]
+    seen = [c for c in charged if (c.source, c.account) not in place.excluded]
+    made += [place.of(row) for row in compare_seats(seen, bought, services=place.services, clients=place.clients)]
+    made += [place.of(cost) for one in seen if (cost := compare_cost(one))]
+    made += [place.of(row) for row in check_mapped(spends, accounts, products)]
+    made += [place.of(row) for row in check_billed(spends, made, place, _states(cells), own_clients)]
+    made += [place.of(row) for row in _unknown_types(unknown)]
+    _tie_out(charges, made)
+    return make_table(VENDOR_AUDIT, (_finished(row) for row in made))
+
+
+@dataclass(slots=True)
+class _Places:
+    """Client and service of every account and product, by the mapping."""
+
+    clients: dict[tuple[str, str], str]
+    services: dict[tuple[str, str], frozenset[str]]
+    excluded: set[tuple[str, str]]
+    names: dict[str, str]
+
+    def __init__(self, accounts: pa.Table, products: pa.Table) -> None:
+        self.clients, self.excluded, self.names, self.services = {}, set(), {}, {}
+        for row in accounts.to_pylist():
+            key = row["source"], row["vendor_account_id"]
+            if row["state"] == "mapped":
+                self.clients[key] = row["client_id"]
+                self.names[row["client_id"]] = row["client_name"]
+            elif row["state"] == "excluded":
+                self.excluded.add(key)
+        for row in products.to_pylist():
+            if row["state"] == "mapped":
+                key = row["source"], row["vendor_product_id"]
+                self.services[key] = self.services.get(key, frozenset()) | {row["service_id"]}
+                self.names[row["service_id"]] = row["service_name"]
+
+    def of(self, row: Row) -> Row:
+        """The row with its client and service."""
+        client = self.clients.get((row["source"], row.get("vendor_account_id") or ""))
+        service = min(self.services.get((row["source"], row.get("vendor_product_id") or ""), frozenset()), default=None)
+        return {
+            **row,
+            "client_id": client,
+            "client_name": self.names.get(client or ""),
+            "service_id": service,
+            "service_name": self.names.get(service or ""),
+        }
+
+
+def _rows(table: pa.Table, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    for batch in (table.select(columns) if columns else table).to_batches(max_chunksize=PIECE):
+        yield from batch.to_pylist()
+
+
+def _sums(charges: pa.Table) -> dict[tuple[str, str], Sums]:
+    found: dict[tuple[str, str], Sums] = {}
+    for row in _rows(charges, _HEAD):
+        if row["invoice_id"] is not None:
+            found.setdefault((row["source"], row["invoice_id"]), Sums()).add(row)
+    return found
+
+
+def _line_key(row: Row) -> tuple[str, str, str, str, str]:
+    return row["source"], row["invoice_id"] or "", row["vendor_account_id"], row["vendor_product_id"], row["currency"]
+
+
+Group = tuple[str, str, str | None, str]  # source, account, subscription, product
+
+
+def _read(
+    charges: pa.Table, stopped: Collection[tuple[str, str]]
+) -> tuple[dict[Any, _Tally], dict[Group, list[Row]], dict[Any, Spend], dict[Any, list[Row]], set[tuple[str, str | None]]]:
+    """Every line once: tallied at once, or kept with its subscription where a line alone does not say enough."""
+    tallies: dict[Any, _Tally] = {}
+    kept: dict[Group, list[Row]] = {}
+    spends: dict[Any, Spend] = {}
+    unknown: dict[Any, list[Row]] = {}
+    touched: set[tuple[str, str | None]] = set()
+    for row in _rows(charges):
+        kind = charge_kind(row)
+        tally = tallies.setdefault(_line_key(row), _Tally())
+        spend_key = row["source"], row["vendor_account_id"], row["vendor_product_id"], row["currency"]
+        spends.setdefault(spend_key, Spend()).add(row, kind)
+        if kind == "unknown":
+            unknown.setdefault((row["source"], row["currency"]), []).append({n: row[n] for n in ("charge_type", "amount", "evidence")})
+        if (row["source"], row["invoice_id"]) in stopped:
+            tally.add(row, None)
+            touched.add((row["source"], row["subscription_id"]))
+        elif kind in ("start", "change"):
+            group = row["source"], row["vendor_account_id"], row["subscription_id"], row["vendor_product_id"]
+            kept.setdefault(group, []).append(row)
+        else:
+            tally.add(row, check_line(row))
+    return tallies, kept, spends, unknown, touched
+
+
+def _line_row(key: tuple[str, str, str, str, str], tally: _Tally, *, is_stopped: bool) -> Row:
+    source, invoice, account, product, currency = key
+    row: Row = {"source": source, "check": "lines", "invoice_id": invoice or None, "vendor_account_id": account, "currency": currency}
+    row |= {"vendor_product_id": product, "lines": tally.lines, "stated_amount": tally.stated, "evidence": tally.first}
+    if is_stopped:
+        text = f"Not audited: the lines of invoice {invoice} do not add up to its head."
+        return row | {"status": "stopped", "explanation": text}
+    if tally.unknown:
+        said = f"{tally.unknown} of {tally.lines} lines state no price that can be recomputed"
+    else:
+        row |= {"expected_amount": tally.expected}
+        said = f"{tally.lines} {'line costs what it says' if tally.lines == 1 else 'lines cost what they say'}"
+    if not tally.wrong:
+        return row | {"status": "unchecked" if tally.unknown == tally.lines else "agrees", "explanation": f"{said}."}
+    wrong = "; ".join(words for words, _ in sorted(tally.wrong)[:SHOWN])
+    more = f"; and {len(tally.wrong) - SHOWN} more" if len(tally.wrong) > SHOWN else ""
+    row |= {"status": "mismatch", "difference_amount": tally.off}
+    row["evidence"] = " ".join(sorted(evidence for _, evidence in tally.wrong)[:KEPT])
+    return row | {"explanation": f"{len(tally.wrong)} of {tally.lines} lines do not cost what they say: {wrong}{more}."}
+
+
+def _doubles(kept: Mapping[Group, Sequence[Row]], products: pa.Table) -> list[Double]:
+    bare = {(r["source"], r["vendor_product_id"]): r["sku"] or r["product_name"] for r in products.to_pylist()}
+    found = []
+    side: dict[tuple[str, str, str], dict[str, list[Row]]] = {}
+    for (source, account, subscription, product), rows in sorted(kept.items(), key=lambda item: tuple(part or "" for part in item[0])):
+        if subscription is not None:
+            found += find_repeats(rows)
+            same = side.setdefault((source, account, bare.get((source, product), product)), {})
+            same.setdefault(subscription, []).extend(rows)
+    for subscriptions in side.values():
+        if len(subscriptions) > 1:
+            found += find_plan_overlaps(subscriptions)
+    return found
+
+
+def _double_rows(doubles: Sequence[Double]) -> Iterator[Row]:
+    groups: dict[Any, list[Double]] = {}
+    for double in doubles:
+        row = double.line
+        key = row["source"], row["vendor_account_id"], row["vendor_product_id"], row["subscription_id"], row["currency"]
+        groups.setdefault(key, []).append(double)
+    for (source, account, product, subscription, currency), found in groups.items():
+        words = "; ".join(_double_words(d) for d in found[:SHOWN])
+        yield {
+            "source": source,
+            "check": "double_charge",
+            "status": "mismatch",
+            "vendor_account_id": account,
+            "vendor_product_id": product,
+            "subscription_id": subscription,
+            "lines": len(found),
+            "stated_amount": sum((d.line["amount"] for d in found), Decimal(0)),
+            "difference_amount": sum((d.amount for d in found), Decimal(0)),
+            "currency": currency,
+            "confidence": min(d.confidence for d in found),
+            "explanation": f"Charged twice: {words}.",
+            "evidence": " ".join(e for d in found[:KEPT] for e in (d.line["evidence"], d.other["evidence"])),
+        }
+
+
+def _double_words(double: Double) -> str:
+    line = double.line
+    amount = format_amount(line["amount"], line["currency"])
+    return f"{line['charge_type']} of {line['start_date']} to {line['end_date']} ({amount}) {double.why}"
+
+
+def _bought(purchases: pa.Table, as_of: date) -> Iterator[Row]:
+    """Purchases that have begun and are no trial; a suspended one is still charged (T52)."""
+    for row in _rows(purchases):
+        if not row["is_free"] and (row["start_date"] is None or row["start_date"] <= as_of):
+            yield row
+
+
+def _states(cells: pa.Table) -> dict[tuple[str, str], tuple[str, int]]:
+    names = ["client_id", "service_id", "status", "lines"]
+    return {(r["client_id"], r["service_id"]): (r["status"], r["lines"]) for r in _rows(cells, names)}
+
+
+def _unknown_types(unknown: Mapping[tuple[str, str], Sequence[Row]]) -> Iterator[Row]:
+    """Charge types nobody knows: passed through, and named so that a person looks (AppXite saw such in real files)."""
+    for (source, currency), rows in unknown.items():
+        words: dict[str, int] = {}
+        for row in rows:
+            words[row["charge_type"] or "(none)"] = words.get(row["charge_type"] or "(none)", 0) + 1
+        named = ", ".join(f"{word} ({count})" for word, count in sorted(words.items())[:KEPT])
+        amount = sum((row["amount"] for row in rows), Decimal(0))
+        yield {
+            "source": source,
+            "check": "charge_type",
+            "status": "mismatch",
+            "lines": len(rows),
+            "stated_amount": amount,
+            "currency": currency,
+            "confidence": Decimal("0.5"),
+            "explanation": f"Charge types that are not known: {named}. Their {len(rows)} lines count as money, "
+            f"{format_amount(amount, currency)} {currency}, and not as seats.",
+            "evidence": " ".join(row["evidence"] for row in rows[:KEPT]),
+        }
+
+
+def _tie_out(charges: pa.Table, made: Sequence[Row]) -> None:
+    lines = [row for row in made if row["check"] == "lines"]
+
+    with localcontext(prec=DIGITS):
+        amount = sum((row["stated_amount"] for row in lines), Decimal(0))
+        total = sum((row["amount"] for row in _rows(charges, ["amount"])), Decimal(0))
+    if sum(row["lines"] for row in lines) != charges.num_rows or amount != total:
+        raise TieOutError(f"{charges.num_rows} vendor charges of {total} became {sum(r['lines'] for r in lines)} audited ones of {amount}")
+
+
+def _finished(row: Row) -> Row:
+    with localcontext(prec=DIGITS):
+        fine = Decimal(1).scaleb(-18)
+        money = {
+            n: None if row.get(n) is None else row[n].quantize(fine) for n in ("stated_amount", "expected_amount", "difference_amount")
+        }
+    return {"confidence": Decimal(1), **row, **money}
