@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 from reconlib.counting import BY_MAPPING
-from reconlib.engine import read_sql, run_sql
+from reconlib.engine import DUCKDB, Engine, read_sql, run_sql
 from reconlib.errors import SettingsError, TieOutError, nearest
-from reconlib.explanations import Known, explain_cell, waiting_for
+from reconlib.explanations import Known, explain_cell, is_likely, sources_read
 from reconlib.money import round_amount
 from reconlib.period import Period
-from reconlib.rules import Rules
-from reconlib.schema import COMPARISON, LINE_BUCKETS, make_table
+from reconlib.pricing import price_difference
+from reconlib.rates import Rates
+from reconlib.rules import Rules, ServiceRule
+from reconlib.schema import COMPARISON, LINE_BUCKETS, check_table
 
 if TYPE_CHECKING:
     from datetime import date
@@ -24,11 +27,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = dict[str, Any]
-ESTIMATED_FACTOR = Decimal("0.9")
 EXACT_NAME_FACTOR = Decimal("0.98")
 NOT_FRESH_FACTOR = Decimal("0.9")
-WAITING_FACTOR = Decimal("0.5")  # units that may belong here wait for a mapping decision
+NO_RATES = Rates()
 FRESH_DAYS = 10  # a count read this long after the as-of date still speaks for it
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What comparing makes of a month."""
+
+    cells: pa.Table  # COMPARISON
+    line_buckets: pa.Table  # LINE_BUCKETS
+    judged: pa.Table  # the cells with everything the checks need besides
 
 
 def compare_quantities(
@@ -41,11 +52,18 @@ def compare_quantities(
     period: Period,
     as_of: date,
     currency: str,
-) -> tuple[pa.Table, pa.Table, list[Row]]:
-    """One cell a client and service, one bucket a line, and the raw cells that findings are made of.
+    earlier: Sequence[pa.Table] = (),
+    rates: Rates = NO_RATES,
+    engine: Engine = DUCKDB,
+) -> Comparison:
+    """One cell a client and service, and one bucket a line.
+
+    ``earlier`` are the counts of the months before, newest first: for vendors that bill in arrears (T110) and for the highest month
+    of a term (T37). ``rates`` turn a purchase in another currency into the agreement's (T98).
 
     Raises:
-        SettingsError: an override or bundle names a client or service that does not exist.
+        SettingsError: an override or bundle names a client or service that does not exist, or claims
+            what another claims; a rate is missing.
         TieOutError: a line is in no bucket or in two.
     """
     accounts, products = mappings
@@ -54,34 +72,27 @@ def compare_quantities(
         {
             **{name: tables[name] for name in ("clients", "services", "agreements", "agreement_lines")},
             "counts": counts,
+            "earlier_counts": earlier[0] if earlier else counts.slice(0, 0),
             "service_rules": _service_rules(rules, tables, products, status),
             "overrides": _overrides(rules, tables),
             "bundles": _bundles(rules, tables),
+            "peaks": _peaks(rules, tables, earlier, period),
+            "own_clients": _own_clients(rules, tables),
+            "trust": _trust(accounts, status, as_of),
+            "reads": _reads(rules, tables, status),
+            "waiting": _waiting(accounts, products),
         },
-        values={
-            "as_of": as_of,
-            "period_start": period.start,
-            "next_start": period.next.start,
-            "currency": currency,
-            "tolerance_qty": rules.tolerance.units,
-        },
-        results=("placed_lines", "cells"),
+        values={"as_of": as_of, "period_start": period.start, "next_start": period.next.start, "currency": currency},
+        results=("cells", "line_buckets"),
+        engine=engine,
     )
-    trust = _trust(accounts, status, as_of)
-    read = status.to_pylist()
-    known = Known(
-        rules,
-        {row["source"]: row["connector"] for row in read},
-        frozenset(row["source"] for row in read if row["status"] != "complete"),
-        accounts.to_pylist(),
-        products.to_pylist(),
-    )
-    raw = [_judged(row, rules.tolerance.units, trust, known) for row in out["cells"].to_pylist()]
-    cells = make_table(COMPARISON, ({name: row[name] for name in COMPARISON.names()} for row in raw))
-    lines = _line_buckets(out["placed_lines"].to_pylist(), raw)
-    if lines.num_rows != tables["agreement_lines"].num_rows:
-        raise TieOutError(f"{tables['agreement_lines'].num_rows} agreement lines became {lines.num_rows} in buckets")
-    return cells, lines, raw
+    judged = _with_money(out["cells"].sort_by([("client_id", "ascending"), ("service_id", "ascending")]), rules, rates)
+    judged = _with_words(judged, Known.of(rules, status, accounts, products))
+    cells = check_table(COMPARISON, judged.select(COMPARISON.names()).cast(COMPARISON.arrow()))
+    lines = check_table(LINE_BUCKETS, out["line_buckets"].select(LINE_BUCKETS.names()).cast(LINE_BUCKETS.arrow()))
+    if lines.num_rows != (given := tables["agreement_lines"].num_rows):
+        raise TieOutError(f"{given} agreement lines became {lines.num_rows} in buckets")
+    return Comparison(cells, lines, judged)
 
 
 def _service_rules(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Table, status: pa.Table) -> pa.Table:
@@ -102,34 +113,56 @@ def _service_rules(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Ta
                 "service_id": service["service_id"],
                 "basis": rule.basis,
                 "expect": "purchased" if only_bought else rule.expect,
+                "period_offset": rule.period_offset,
+                "round_to": rule.rounding.to if rule.rounding else None,
+                "round_block": rule.rounding.block if rule.rounding else Decimal(1),
                 "minimum": rule.minimum,
                 "maximum": rule.maximum,
                 "included_qty": rule.included,
+                "tolerance_units": (rule.tolerance or rules.tolerance).units,
+                "tolerance_percent": (rule.tolerance or rules.tolerance).percent,
+                "tolerance_side": (rule.tolerance or rules.tolerance).side,
                 "is_counted": any_failed
                 or service["service_id"] in mapped
                 or bool(code in rules.services and (rule.used or rule.purchased)),
                 "rule": f"services.{code}" if code in rules.services else "by mapping",
             }
         )
-    return _table("service_id basis expect rule", "minimum maximum included_qty", rows, flags="is_counted")
+    quantities = "round_block minimum maximum included_qty tolerance_units tolerance_percent"
+    return _table("service_id basis expect round_to tolerance_side rule", quantities, rows, flags="is_counted", whole="period_offset")
 
 
 def _overrides(rules: Rules, tables: Mapping[str, pa.Table]) -> pa.Table:
     clients = _names(tables["clients"].to_pylist(), "client_id", "client_code")
     services = _names(tables["services"].to_pylist(), "service_id", "service_code")
-    rows = []
+    rows: list[Row] = []
+    claimed: dict[tuple[str, str], str] = {}
     for number, override in enumerate(rules.overrides):
+        where = rules.where(f"overrides.{number}")
+        client, service = _known(override.client, clients, f"{where}.client"), _known(override.service, services, f"{where}.service")
+        if (client, service) in claimed:
+            raise SettingsError(
+                f"{override.client} × {override.service} is claimed twice",
+                where=where,
+                hint=f"keep one; the other is {claimed[client, service]}",
+            )
+        claimed[client, service] = where
         rows.append(
             {
-                "client_id": _known(override.client, clients, f"rules: overrides.{number}.client"),
-                "service_id": _known(override.service, services, f"rules: overrides.{number}.service"),
+                "client_id": client,
+                "service_id": service,
                 "exclude_qty": override.exclude_units,
+                "count_qty": override.count,
                 "minimum": override.minimum,
+                "maximum": override.maximum,
                 "included_qty": override.included,
+                "ignore": override.ignore,
+                "not_resold": override.not_resold,
                 "rule": f"overrides.{number}: {override.reason} (review by {override.review_by})",
             }
         )
-    return _table("client_id service_id rule", "exclude_qty minimum included_qty", rows)
+    quantities = "exclude_qty count_qty minimum maximum included_qty"
+    return _table("client_id service_id rule", quantities, rows, flags="ignore not_resold")
 
 
 def _bundles(rules: Rules, tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -138,19 +171,70 @@ def _bundles(rules: Rules, tables: Mapping[str, pa.Table]) -> pa.Table:
     for code, rule in rules.services.items():
         if rule.bundle is None:
             continue
-        key = f"rules: services.{code}.bundle"
+        where = rules.where(f"services.{code}.bundle")
         if rule.bundle.anchor not in rule.bundle.covers:
-            raise SettingsError(f"anchor {rule.bundle.anchor!r} is not among what the bundle covers", where=key, hint="add it to covers")
+            raise SettingsError(f"anchor {rule.bundle.anchor!r} is not among what the bundle covers", where=where, hint="add it to covers")
         for part, units in rule.bundle.covers.items():
             rows.append(
                 {
-                    "bundle_service_id": _known(code, services, key),
-                    "service_id": _known(part, services, f"{key}.covers"),
+                    "bundle_service_id": _known(code, services, where),
+                    "service_id": _known(part, services, f"{where}.covers"),
                     "units_qty": units,
                     "is_anchor": part == rule.bundle.anchor,
                 }
             )
     return _table("bundle_service_id service_id", "units_qty", rows, flags="is_anchor")
+
+
+def _peaks(rules: Rules, tables: Mapping[str, pa.Table], earlier: Sequence[pa.Table], period: Period) -> pa.Table:
+    """Highest known count of the months of a high-water term, a client and service (T37)."""
+    ids = {row["service_code"]: row["service_id"] for row in tables["services"].to_pylist()}
+    since = {ids[code]: rule for code, rule in rules.services.items() if rule.high_water_since is not None and code in ids}
+    highest: dict[tuple[str, str], Decimal] = {}
+    month = period
+    for table in earlier if since else ():
+        month = month.previous
+        sums: dict[tuple[str, str], Decimal | None] = {}
+        for row in table.to_pylist():
+            rule = since.get(row["service_id"])
+            if rule and rule.high_water_since and month.end >= rule.high_water_since and row["measure"] == _measure(rule):
+                key, before = (row["client_id"], row["service_id"]), sums.get((row["client_id"], row["service_id"]), Decimal(0))
+                sums[key] = None if before is None or not row["is_known"] else before + row["quantity_qty"]
+        for key, quantity in sums.items():
+            highest[key] = max(highest.get(key, Decimal(0)), quantity or Decimal(0))
+    rows = [{"client_id": client, "service_id": service, "peak_qty": qty} for (client, service), qty in highest.items()]
+    return _table("client_id service_id", "peak_qty", rows)
+
+
+def _measure(rule: ServiceRule) -> str:
+    return "purchased" if rule.expect == "purchased" else "used"
+
+
+def _own_clients(rules: Rules, tables: Mapping[str, pa.Table]) -> pa.Table:
+    clients = _names(tables["clients"].to_pylist(), "client_id", "client_code")
+    return _table(
+        "client_id", "", [{"client_id": _known(name, clients, rules.where("own_clients"))} for name in dict.fromkeys(rules.own_clients)]
+    )
+
+
+def _reads(rules: Rules, tables: Mapping[str, pa.Table], status: pa.Table) -> pa.Table:
+    """Sources the expected count of a service comes from."""
+    connectors = {row["source"]: row["connector"] for row in status.to_pylist()}
+    rows = [
+        {"service_id": service["service_id"], "source": source}
+        for service in tables["services"].to_pylist()
+        for source in sources_read(service["service_code"], rules, connectors)
+    ]
+    return _table("service_id source", "", rows)
+
+
+def _waiting(accounts: pa.Table, products: pa.Table) -> pa.Table:
+    """Suggestions good enough to doubt a count for: of an account for a client, of a product for a service."""
+    rows = [{"client_id": row["client_id"], "service_id": None, "source": row["source"]} for row in accounts.to_pylist() if is_likely(row)]
+    rows += [
+        {"client_id": None, "service_id": row["service_id"], "source": row["source"]} for row in products.to_pylist() if is_likely(row)
+    ]
+    return _table("client_id service_id source", "", rows)
 
 
 def _names(rows: list[Row], key: str, code: str) -> dict[str, str]:
@@ -163,75 +247,97 @@ def _known(name: str, names: Mapping[str, str], where: str) -> str:
     return names[name]
 
 
-def _table(texts: str, quantities: str, rows: list[Row], *, flags: str = "") -> pa.Table:
+def _table(texts: str, quantities: str, rows: list[Row], *, flags: str = "", whole: str = "") -> pa.Table:
     import pyarrow as pa
 
     fields = [(name, pa.string()) for name in texts.split()]
     fields += [(name, pa.decimal128(18, 6)) for name in quantities.split()]
     fields += [(name, pa.bool_()) for name in flags.split()]
+    fields += [(name, pa.int64()) for name in whole.split()]
     return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
 
-def _trust(accounts: pa.Table, status: pa.Table, as_of: date) -> dict[tuple[str, str], Decimal]:
+def _trust(accounts: pa.Table, status: pa.Table, as_of: date) -> pa.Table:
+    """How sure a client's count of one source is: how it was mapped × how fresh it is."""
     fresh = {
         row["source"]: row["as_of_at"] is not None and abs((row["as_of_at"].date() - as_of).days) <= FRESH_DAYS
         for row in status.to_pylist()
     }
     found: dict[tuple[str, str], Decimal] = {}
-    for row in accounts.to_pylist():
+    for row in accounts.select(["state", "decided_by", "source", "client_id"]).to_pylist():
         if row["state"] == "mapped":
             factor = EXACT_NAME_FACTOR if row["decided_by"] == "exact_name" else Decimal(1)
             factor *= Decimal(1) if fresh.get(row["source"]) else NOT_FRESH_FACTOR
             key = (row["client_id"], row["source"])
             found[key] = min(factor, found.get(key, Decimal(1)))
-    return found
+    rows = [{"client_id": client, "source": source, "factor": factor} for (client, source), factor in found.items()]
+    return _table("client_id source", "factor", rows)
 
 
-def _judged(row: Row, tolerance: Decimal, trust: Mapping[tuple[str, str], Decimal], known: Known) -> Row:
-    row["variance_qty"] = None
-    row["status"] = _status(row, tolerance)
-    if row["status"] in ("no_count", "no_source", "flat", "not_comparable", "out_of_scope"):
-        row["expected_qty"] = None
-    if row["expected_qty"] is not None:
-        row["variance_qty"] = row["expected_qty"] - (row["billed_qty"] or 0)
-    cycle = row["cycle_months"]
-    row["line_cost"] = None if row["line_cost"] is None else _half_up(row["line_cost"], cycle)
-    same = row["vendor_currency"] in (None, row["currency"])
-    row["unit_cost"] = row["vendor_cost"] if row["vendor_cost"] is not None and same else row["line_cost"]
-    row["monthly_impact"] = None
-    if row["variance_qty"] is not None and row["unit_price"] is not None:
-        row["monthly_impact"] = money_a_month(row["variance_qty"], row["unit_price"], cycle, row["currency"])
-    row["waiting"] = [] if row["status"] in ("no_source", "flat", "out_of_scope") else waiting_for(row, known)
-    guessed = row["status"] == "new_revenue" or row["has_several_prices"] or row["waiting"]
-    row["certainty"] = "estimated" if guessed else "calculated"
-    factor = min((trust.get((row["client_id"], s), Decimal(1)) for s in (row["count_source"] or "").split()), default=Decimal(1))
-    factor = min(factor, WAITING_FACTOR) if row["waiting"] else factor
-    row["confidence"] = (factor * (ESTIMATED_FACTOR if row["certainty"] == "estimated" else 1)).quantize(Decimal("0.0001"))
-    row["explanation"] = explain_cell(row, known)
-    return row
+def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
+    """The cells with ``monthly_impact``, the line's cost a month, and the vendor's cost in the agreement's currency.
+
+    What agrees costs nothing; only the rest is worked out, each amount divided once and rounded half up.
+    """
+    import pyarrow.compute as pc
+
+    agrees = pc.and_(pc.equal(cells["variance_qty"], ZERO), pc.is_valid(cells["unit_price"]))
+    foreign = pc.fill_null(pc.not_equal(cells["vendor_currency"], cells["currency"]), False)
+    cycles = pc.and_(pc.greater(cells["cycle_months"], 1), pc.is_valid(cells["line_cost"]))
+    worked = pc.or_(pc.or_(pc.and_(pc.is_valid(cells["variance_qty"]), pc.invert(pc.fill_null(agrees, False))), foreign), cycles)
+    columns = {name: cells[name].to_pylist() for name in ("line_cost", "unit_cost", "vendor_cost", "vendor_currency")}
+    impact = [ZERO if same else None for same in agrees.to_pylist()]
+    models = {code: rule.price for code, rule in rules.services.items() if rule.price is not None}
+    for i in pc.indices_nonzero(worked).to_pylist():
+        row = {name: cells[name][i].as_py() for name in _MONEY}
+        cycle, currency = row["cycle_months"], row["currency"]
+        if row["vendor_cost"] is not None and row["vendor_currency"] not in (currency, SEVERAL) and rates:
+            row["vendor_cost"] = rates.convert(row["vendor_cost"], row["vendor_currency"], currency).quantize(MICRO, "ROUND_HALF_UP")
+            columns["vendor_cost"][i], columns["vendor_currency"][i] = row["vendor_cost"], currency
+            row["vendor_currency"] = currency
+        if row["line_cost"] is not None:
+            columns["line_cost"][i] = (row["line_cost"] / cycle).quantize(MICRO, "ROUND_HALF_UP")
+        same = row["vendor_currency"] in (None, currency)
+        columns["unit_cost"][i] = row["vendor_cost"] if row["vendor_cost"] is not None and same else columns["line_cost"][i]
+        if row["variance_qty"] is None:
+            continue
+        if model := models.get(row["service_code"]):
+            impact[i] = price_difference(model, row["due_qty"], row["billed_qty"] or ZERO, currency)
+        elif row["unit_price"] is not None:
+            impact[i] = money_a_month(row["variance_qty"], row["unit_price"], cycle, currency)
+    return _put(_put(cells, {"monthly_impact": impact}), columns, texts=("vendor_currency",))
 
 
-def _status(row: Row, tolerance: Decimal) -> str:
-    expected, billed = row["expected_qty"], row["billed_qty"]
-    if row["basis"] == "flat":
-        return "flat"
-    if row["is_out_of_scope"] and not row["lines"]:
-        return "out_of_scope"
-    if row["basis"] == "none" or (row["lines"] and not row["is_counted"]):
-        return "no_source"
-    if row["is_mixed"]:
-        return "not_comparable"
-    if expected is None:
-        return "no_count"
-    variance = expected - (billed or 0)
-    if abs(variance) <= tolerance:
-        inside = row["bundle_service_id"] and (row["is_anchor"] or not row["lines"])
-        return "timing" if row["later_qty"] else "covered" if inside else "matched"
-    if not row["lines"]:
-        return "new_revenue"
-    if row["raw_qty"] == 0 and expected == 0:
-        return "orphan_line"
-    return "under_billed" if variance > 0 else "over_billed"
+ZERO, MICRO = Decimal(0), Decimal("0.000001")
+SEVERAL = "XXX"  # stands for several currencies (ISO 4217: no currency)
+_MONEY = (
+    *("service_code", "variance_qty", "due_qty", "billed_qty", "unit_price", "line_cost", "vendor_cost", "vendor_currency"),
+    *("cycle_months", "currency"),
+)
+_NOTHING_TO_SAY = ("matched", "covered", "flat", "cloud")
+
+
+def _with_words(cells: pa.Table, known: Known) -> pa.Table:
+    """The cells with what waits and one sentence, where there is something to say."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    quiet = pc.and_(pc.is_in(cells["status"], pa.array(_NOTHING_TO_SAY)), pc.invert(cells["is_waiting"]))
+    said: list[str | None] = [None] * cells.num_rows
+    loud = pc.indices_nonzero(pc.invert(quiet))
+    for i, row in zip(loud.to_pylist(), cells.take(loud).to_pylist(), strict=True):
+        said[i] = explain_cell(row, known)
+    return cells.append_column("explanation", pa.array(said, pa.string()))
+
+
+def _put(cells: pa.Table, columns: Mapping[str, list[Any]], texts: tuple[str, ...] = ()) -> pa.Table:
+    import pyarrow as pa
+
+    for name, values in columns.items():
+        made = pa.array(values, pa.string() if name in texts else pa.decimal128(18, 6))
+        at = cells.schema.get_field_index(name)
+        cells = cells.append_column(name, made) if at < 0 else cells.set_column(at, name, made)
+    return cells
 
 
 def money_a_month(quantity: Decimal, unit_price: Decimal, cycle_months: int, currency: str) -> Decimal:
@@ -243,21 +349,3 @@ def money_a_month(quantity: Decimal, unit_price: Decimal, cycle_months: int, cur
     """
     with localcontext(prec=60):
         return round_amount(quantity * unit_price / cycle_months, currency)
-
-
-def _half_up(price: Decimal, cycle_months: int) -> Decimal:
-    return (price / cycle_months).quantize(Decimal("0.000001"), rounding="ROUND_HALF_UP")
-
-
-def _line_buckets(lines: list[Row], cells: list[Row]) -> pa.Table:
-    status = {(row["client_id"], row["service_id"]): row["status"] for row in cells}
-    return make_table(
-        LINE_BUCKETS,
-        (
-            {
-                **{name: row[name] for name in ("agreement_line_id", "client_id", "service_id", "quantity_qty", "evidence")},
-                "bucket": status[row["client_id"], row["service_id"]] if row["scope"] == "compare" else row["scope"],
-            }
-            for row in lines
-        ),
-    )

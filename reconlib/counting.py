@@ -2,78 +2,129 @@
 
 from __future__ import annotations
 
+import json
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconlib.engine import read_sql, run_sql, where_view
+from reconlib.engine import DUCKDB, Engine, Traits, read_sql, run_sql, traits_view
 from reconlib.errors import SettingsError, TieOutError, nearest
 from reconlib.mapping import names_product, reads_source
 from reconlib.rules import Count, Ignore, Rules, ServiceRule
-from reconlib.schema import COUNTS, RECORD_BUCKETS, check_table
+from reconlib.schema import COUNTS, RECORD_BUCKETS, RECORDS, check_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Row = dict[str, Any]
 BY_MAPPING = ServiceRule(used=[Count()], purchased=[Count()])  # a service no rule names: whatever is mapped to it
+MAX_WHERES = 62  # bits of a whole number that hold which conditions a record passes
+NEVER_STALE = 1_000_000  # rank no record reaches
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What counting makes of a month."""
+
+    counts: pa.Table  # COUNTS
+    buckets: pa.Table  # RECORD_BUCKETS
+    unmatched: list[Row]  # rules that caught no record: rule, service_id, sources
+    gaps: list[Row]  # devices one service has and its pair lacks (T62): client_id, service_id, other_id, units, first_key, reason
 
 
 @dataclass(slots=True)
 class _Plan:
     """Rules laid out as rows the SQL can join."""
 
-    specs: list[dict[str, Any]] = field(default_factory=list)
-    products: list[dict[str, Any]] = field(default_factory=list)
-    ignores: list[dict[str, Any]] = field(default_factory=list)
-    wheres: dict[int, tuple[str, Mapping[str, list[str]]]] = field(default_factory=dict)
+    as_of: date
+    specs: list[Row] = field(default_factory=list)
+    products: list[Row] = field(default_factory=list)
+    ignores: list[Row] = field(default_factory=list)
+    wheres: list[tuple[str, Mapping[str, list[str]], Mapping[str, list[str]]]] = field(default_factory=list)
+    stale_days: list[int] = field(default_factory=list)  # ascending
 
-    def where_id(self, key: str, where: Mapping[str, list[str]]) -> int:
-        """Number of one ``where``; 0 stands for none."""
-        if not where:
+    def bits(self, key: str, where: Mapping[str, list[str]], unless: Mapping[str, list[str]]) -> int:
+        """The bit of one condition; 0 for none, so that every record passes."""
+        if not where and not unless:
             return 0
-        for number, (_, known) in self.wheres.items():
-            if known == where:
-                return number
-        self.wheres[len(self.wheres) + 1] = (key, where)
-        return len(self.wheres)
+        for number, (_, wanted, unwanted) in enumerate(self.wheres):
+            if (wanted, unwanted) == (where, unless):
+                return 1 << number
+        self.wheres.append((key, where, unless))
+        return 1 << (len(self.wheres) - 1)
 
 
 def count_units(
-    tables: Mapping[str, pa.Table], accounts: pa.Table, products: pa.Table, status: pa.Table, rules: Rules, *, as_of: date
-) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
-    """Counts a client, service, measure and source; the one bucket of every usage record and purchase; rules that caught nothing.
+    tables: Mapping[str, pa.Table | Path],
+    accounts: pa.Table,
+    products: pa.Table,
+    status: pa.Table,
+    rules: Rules,
+    *,
+    as_of: date,
+    matched_before: frozenset[str] | None = None,
+    engine: Engine = DUCKDB,
+) -> Counted:
+    """Counts a client, service, measure and source, and the one bucket every usage record and purchase ended in.
 
-    ``accounts`` and ``products`` are mapping tables, ``status`` says which sources are complete.
+    ``accounts`` and ``products`` are mapping tables, ``status`` says which sources are complete. ``usage_records`` may be a Parquet
+    file or folder. ``matched_before`` are rules that caught something last month: when they catch nothing now, a feed went quiet and
+    that is reported; any other rule that catches nothing is wrong.
 
     Raises:
-        SettingsError: a rule names a service, source, connector, product or field that does not exist.
+        SettingsError: a rule names a service, source, connector, product or field that does not exist, or catches nothing.
         TieOutError: a record is in no bucket or in two.
     """
-    connectors = {row["source"]: row["connector"] for row in status.to_pylist()}
-    sources = {row["source"]: row["status"] == "complete" for row in status.to_pylist()}
-    plan = _plan(rules, tables, products, connectors, complete={source for source, ok in sources.items() if ok})
+    inputs, values, view = _laid_out(tables, accounts, products, status, rules, as_of)
     out = run_sql(
         read_sql("counting.sql"),
-        {
-            "usage_records": tables["usage_records"],
-            "purchases": tables["purchases"],
-            "vendor_products": tables["vendor_products"],
-            "account_map": accounts,
-            "product_map": products,
-            "sources": _table({"source": "text", "is_complete": "bool"}, [{"source": s, "is_complete": ok} for s, ok in sources.items()]),
-            "count_specs": _table(_SPEC, plan.specs),
-            "spec_products": _table({"spec_id": "int", "vendor_product_id": "text"}, plan.products),
-            "ignores": _table(_IGNORE, plan.ignores),
-        },
-        values={"as_of": as_of},
-        views={"passes": where_view(plan.wheres, _attributes(tables["usage_records"]))},
-        results=("counts", "record_buckets", "unmatched"),
+        inputs,
+        values=values,
+        views={"usage_traits": view},
+        results=("counts", "record_buckets", "unmatched", "keyless", "gaps", "totals"),
+        engine=engine,
     )
-    counts = check_table(COUNTS, out["counts"].cast(COUNTS.arrow()))
+    unmatched = sorted(out["unmatched"].to_pylist(), key=lambda row: row["rule"])
+    _refuse_wrong(unmatched, out["keyless"].to_pylist(), rules, matched_before)
     buckets = check_table(RECORD_BUCKETS, out["record_buckets"].cast(RECORD_BUCKETS.arrow()))
-    _check_tie_out(tables, buckets)
-    return counts, buckets, out["unmatched"].to_pylist()
+    _check_tie_out(out["totals"].to_pylist(), buckets)
+    gaps = sorted(out["gaps"].to_pylist(), key=lambda row: (row["client_id"], row["service_id"], row["other_id"]))
+    return Counted(_averaged(out["counts"]), buckets, unmatched, gaps)
+
+
+def list_records(
+    tables: Mapping[str, pa.Table | Path],
+    accounts: pa.Table,
+    products: pa.Table,
+    status: pa.Table,
+    rules: Rules,
+    *,
+    as_of: date,
+    client_id: str | None = None,
+    account: tuple[str, str] | None = None,
+    engine: Engine = DUCKDB,
+) -> pa.Table:
+    """The records behind a client's counts, or of one account (source, vendor_account_id), each with its bucket: RECORDS.
+
+    Grain: one record and service it counts for; one row with no service where it counts for none.
+    """
+    inputs, values, view = _laid_out(tables, accounts, products, status, rules, as_of)
+    rows = accounts.select(["source", "vendor_account_id", "client_id", "state"]).to_pylist()
+    chosen = [
+        {"source": row["source"], "vendor_account_id": row["vendor_account_id"]}
+        for row in rows
+        if (row["state"] == "mapped" and row["client_id"] == client_id and client_id is not None)
+        or (row["source"], row["vendor_account_id"]) == account
+    ]
+    inputs["chosen"] = _table({"source": "text", "vendor_account_id": "text"}, chosen)
+    script = read_sql("counting.sql") + read_sql("records.sql")
+    out = run_sql(script, inputs, values=values, views={"usage_traits": view}, results=("listed",), engine=engine)
+    listed = out["listed"].select(RECORDS.names()).cast(RECORDS.arrow())
+    return listed.sort_by([(name, "ascending") for name in ("source", "record_kind", "record_id", "service_id")])
 
 
 _SPEC = {
@@ -81,115 +132,236 @@ _SPEC = {
     "service_id": "text",
     "measure": "text",
     "source": "text",
-    "where_id": "int",
+    "where_bits": "int",
+    "stale_rank": "int",
     "dedupe": "bool",
-    "stale_days": "int",
+    "key_scope": "text",
+    "take": "text",
+    "billing_date": "date",
     "rule": "text",
     "is_ruled": "bool",
 }
-_IGNORE = {"ignore_id": "int", "source": "text", "vendor_product_id": "text", "where_id": "int", "rule": "text"}
+_IGNORE = {"source": "text", "vendor_product_id": "text", "where_bits": "int", "rule": "text"}
+_PAIR = {"service_id": "text", "other_id": "text", "reason": "text"}
 
 
-def _plan(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Table, connectors: Mapping[str, str], complete: set[str]) -> _Plan:
-    plan = _Plan()
-    given = {m: set(tables[t]["source"].unique().to_pylist()) for m, t in (("used", "usage_records"), ("purchased", "purchases"))}
-    services = tables["services"].to_pylist()
+def _laid_out(
+    tables: Mapping[str, pa.Table | Path], accounts: pa.Table, products: pa.Table, status: pa.Table, rules: Rules, as_of: date
+) -> tuple[dict[str, pa.Table | Path], Row, Any]:
+    """The tables, values and view counting.sql reads."""
+    sources = [
+        {"source": row["source"], "is_complete": row["status"] == "complete", "evidence": f"{row['source']}/{row['snapshot_id'] or 'none'}"}
+        for row in status.to_pylist()
+    ]
+    plan = _plan(rules, tables, products, status, as_of)
+    usage = tables["usage_records"]
+    inputs: dict[str, pa.Table | Path] = {
+        **{name: tables[name] for name in ("usage_records", "purchases", "vendor_products")},
+        "account_map": accounts.select(["source", "vendor_account_id", "state", "client_id"]),
+        "product_map": products.select(["source", "vendor_product_id", "state", "service_id"]),
+        "sources": _table({"source": "text", "is_complete": "bool", "evidence": "text"}, sources),
+        "count_specs": _table(_SPEC, plan.specs),
+        "spec_products": _table({"spec_id": "int", "vendor_product_id": "text"}, plan.products),
+        "ignores": _table(_IGNORE, plan.ignores),
+        "pairs": _table(_PAIR, _pairs(rules, tables)),
+    }
+    needed = any(field not in Traits.COLUMNS for _, where, unless in plan.wheres for field in (*where, *unless))
+    traits = Traits(
+        conditions=plan.wheres,
+        attributes=_attributes(usage) if needed else set(),
+        stale_before=[as_of - timedelta(days=days) for days in plan.stale_days],
+        as_of=as_of,
+        needs_key=any(spec["take"] == "any_time" for spec in plan.specs),
+    )
+    return inputs, {"as_of": as_of, "period_start": as_of.replace(day=1)}, traits_view(traits, rules.where)
+
+
+def _plan(rules: Rules, tables: Mapping[str, pa.Table | Path], products: pa.Table, status: pa.Table, as_of: date) -> _Plan:
+    connectors = {row["source"]: row["connector"] for row in status.to_pylist()}
+    complete = {row["source"] for row in status.to_pylist() if row["status"] == "complete"}
+    plan = _Plan(as_of)
+    counts = [count for rule in rules.services.values() for count in rule.used]
+    plan.stale_days = sorted({rules.stale_days, *(count.stale_days for count in counts if count.stale_days is not None)})
+    given = {m: _sources_in(tables[t]) for m, t in (("used", "usage_records"), ("purchased", "purchases"))}
+    services = _small(tables, "services").to_pylist()
     codes = {row["service_code"] for row in services}
     for code in rules.services:
         if code not in codes:
-            raise SettingsError(f"no service {code!r} in the PSA catalogue", where=f"rules: services.{code}", hint=nearest(code, codes))
-    mapped: dict[str, list[dict[str, Any]]] = {}
+            raise SettingsError(
+                f"no service {code!r} in the PSA catalogue", where=rules.where(f"services.{code}"), hint=nearest(code, codes)
+            )
+    mapped: dict[str, list[Row]] = {}
     for row in products.to_pylist():
         if row["state"] == "mapped":
             mapped.setdefault(row["service_id"], []).append(row)
     for service in services:
         code = service["service_code"]
         rule = rules.services.get(code, BY_MAPPING)
-        if rule.basis != "count":
+        if rule.basis in ("flat", "none", "cloud"):
             continue
-        named = code in rules.services and (rule.used or rule.purchased)
+        named = code in rules.services and bool(rule.used or rule.purchased)
         used, purchased = (rule.used, rule.purchased) if named else (BY_MAPPING.used, BY_MAPPING.purchased)
-        for measure, counts in (("used", used), ("purchased", purchased)):
+        for measure, parts in (("used", used), ("purchased", purchased)):
             # without a rule a source that lists no purchases says nothing about purchases; one that failed may have said anything
             read = connectors if named else {s: c for s, c in connectors.items() if s in given[measure] or s not in complete}
-            for number, count in enumerate(counts):
-                key, on = f"services.{code}.{measure}" + (f".{number}" if number else ""), mapped.get(service["service_id"], [])
-                _add_count(plan, count, service["service_id"], measure, key, rules.stale_days, on, read, is_ruled=bool(named))
+            for number, count in enumerate(parts):
+                key, on = f"services.{code}.{measure}.{number}", mapped.get(service["service_id"], [])
+                spec = {"service_id": service["service_id"], "measure": measure, "rule": key, "is_ruled": named}
+                _add_count(plan, count, rule, spec, rules, on, read)
     for number, ignore in enumerate(rules.ignore):
-        _add_ignore(plan, number, ignore, tables["vendor_products"].to_pylist(), connectors)
+        _add_ignore(plan, number, ignore, rules, _small(tables, "vendor_products").to_pylist(), connectors)
+    _refuse_too_many(plan, rules)
     return plan
 
 
-def _add_ignore(plan: _Plan, number: int, ignore: Ignore, products: list[dict[str, Any]], connectors: Mapping[str, str]) -> None:
+def _refuse_unknown(rules: Rules, codes: set[str]) -> None:
+    for code in rules.services:
+        if code not in codes:
+            raise SettingsError(
+                f"no service {code!r} in the PSA catalogue", where=rules.where(f"services.{code}"), hint=nearest(code, codes)
+            )
+
+
+def _refuse_too_many(plan: _Plan, rules: Rules) -> None:
+    if len(plan.wheres) > MAX_WHERES:
+        key = plan.wheres[MAX_WHERES][0]
+        hint = "give counts that mean the same the same where, word for word"
+        raise SettingsError(f"more than {MAX_WHERES} different where and unless", where=rules.where(key), hint=hint)
+
+
+def _add_ignore(plan: _Plan, number: int, ignore: Ignore, rules: Rules, products: list[Row], connectors: Mapping[str, str]) -> None:
     key = f"ignore.{number}"
     like = Count(connector=ignore.connector, source=ignore.source, products=ignore.products)
-    where_id = plan.where_id(key, ignore.where)
-    for source in _sources(like, connectors, key):
+    bits = plan.bits(key, ignore.where, {})
+    for source in _sources(like, connectors, rules.where(key)):
         ids: list[str | None] = [None]
         if ignore.products:
             ids = [p["vendor_product_id"] for p in products if p["source"] == source and names_product(like, p, connectors[source])]
-        row = {"ignore_id": number, "source": source, "where_id": where_id, "rule": f"{key}: {ignore.reason}"}
+        row = {"source": source, "where_bits": bits, "rule": f"{key}: {ignore.reason}"}
         plan.ignores += [{**row, "vendor_product_id": product} for product in ids]
 
 
 def _add_count(
-    plan: _Plan,
-    count: Count,
-    service_id: str,
-    measure: str,
-    key: str,
-    stale_days: int,
-    mapped: list[dict[str, Any]],
-    connectors: Mapping[str, str],
-    *,
-    is_ruled: bool,
+    plan: _Plan, count: Count, rule: ServiceRule, spec: Row, rules: Rules, mapped: list[Row], connectors: Mapping[str, str]
 ) -> None:
-    where_id = plan.where_id(key, count.where)
-    for source in _sources(count, connectors, key):
+    bits = plan.bits(spec["rule"], *_conditions(rule, count))
+    stale = rules.stale_days if count.stale_days is None else count.stale_days
+    day = count.billing_day and min(count.billing_day, monthrange(plan.as_of.year, plan.as_of.month)[1])
+    for source in _sources(count, connectors, rules.where(spec["rule"])):
         found = [row for row in mapped if row["source"] == source]
         ids = sorted(p["vendor_product_id"] for p in found if not count.products or names_product(count, p, connectors[source]))
         spec_id = len(plan.specs) + 1
         plan.specs.append(
             {
+                **spec,
                 "spec_id": spec_id,
-                "service_id": service_id,
-                "measure": measure,
                 "source": source,
-                "where_id": where_id,
-                "dedupe": count.dedupe,
-                "stale_days": stale_days if count.stale_days is None else count.stale_days,
-                "rule": key,
-                "is_ruled": is_ruled,
+                "where_bits": bits,
+                "stale_rank": plan.stale_days.index(stale) + 1 if spec["measure"] == "used" else NEVER_STALE,
+                "dedupe": spec["measure"] == "used" and (count.dedupe or rule.once or count.take == "any_time"),
+                "key_scope": "" if rule.once else source,
+                "take": count.take,
+                "billing_date": plan.as_of.replace(day=day) if day else None,
             }
         )
         plan.products += [{"spec_id": spec_id, "vendor_product_id": product} for product in ids]
 
 
-def _sources(count: Count, connectors: Mapping[str, str], key: str) -> list[str]:
+def _conditions(rule: ServiceRule, count: Count) -> tuple[Mapping[str, list[str]], Mapping[str, list[str]]]:
+    """A count's where and unless; a user is no shared mailbox unless the rule says so (T48)."""
+    if rule.basis == "user" and "unit_class" not in {*count.where, *count.unless}:
+        return count.where, {**count.unless, "unit_class": list(SHARED_MAILBOX)}
+    return count.where, count.unless
+
+
+SHARED_MAILBOX = ("shared", "shared_mailbox", "SharedMailbox", "room", "RoomMailbox", "equipment", "EquipmentMailbox")
+
+
+def _sources(count: Count, connectors: Mapping[str, str], where: str) -> list[str]:
     if count.source is not None and count.source not in connectors:
-        raise SettingsError(f"no source {count.source!r} in params", where=f"rules: {key}", hint=nearest(count.source, connectors))
+        raise SettingsError(f"no source {count.source!r} in params", where=where, hint=nearest(count.source, connectors))
     return sorted(source for source, connector in connectors.items() if reads_source(count, source, connector))
 
 
-def _attributes(records: pa.Table) -> set[str]:
-    import json
+def _pairs(rules: Rules, tables: Mapping[str, pa.Table | Path]) -> list[Row]:
+    ids = {row["service_code"]: row["service_id"] for row in _small(tables, "services").to_pylist()}
+    rows = []
+    for number, pair in enumerate(rules.together):
+        for code in pair.services:
+            if code not in ids:
+                where = rules.where(f"together.{number}.services")
+                raise SettingsError(f"no service {code!r} in the PSA catalogue", where=where, hint=nearest(code, ids))
+        one, other = pair.services
+        rows.append({"service_id": ids[one], "other_id": ids[other], "reason": pair.reason})
+    return rows
 
-    texts = records["attributes"].drop_null().unique().to_pylist()
-    return {name for text in texts[:10_000] for name in json.loads(text)}
+
+def _refuse_wrong(unmatched: list[Row], keyless: list[Row], rules: Rules, matched_before: frozenset[str] | None) -> None:
+    for row in keyless:
+        hint = "without a key nobody can say which of a month's daily records are the same unit; take: peak, or another feed"
+        raise SettingsError(
+            "any_time counts each unit once, and some of its records have no unit_key", where=rules.where(row["rule"]), hint=hint
+        )
+    if matched_before is None:
+        return
+    for row in unmatched:
+        _, code, measure, number = row["rule"].rsplit(".", 3)[-4:] if row["rule"].count(".") >= 3 else ("", "", "", "")
+        count = getattr(rules.services[code], measure)[int(number)]
+        if not count.may_be_empty and row["rule"] not in matched_before:
+            hint = "check the names against the mapping page; say may_be_empty: true where nothing may be right"
+            raise SettingsError(f"this count matches no record of {row['sources']}", where=rules.where(row["rule"]), hint=hint)
 
 
-def _table(columns: Mapping[str, str], rows: list[dict[str, Any]]) -> pa.Table:
+def _averaged(counts: pa.Table) -> pa.Table:
+    """COUNTS; where a rule takes the average, the sum over its days becomes the average, divided once and rounded half up (T46)."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    which = pc.and_(pc.equal(counts["take"], "average"), pc.greater(pc.fill_null(counts["days"], 0), 1))
+    if pc.any(which).as_py():
+        quantities = [
+            (q / days).quantize(Decimal("0.000001"), rounding="ROUND_HALF_UP") if is_mean and q is not None else q
+            for q, days, is_mean in zip(counts["quantity_qty"].to_pylist(), counts["days"].to_pylist(), which.to_pylist(), strict=True)
+        ]
+        index = counts.schema.get_field_index("quantity_qty")
+        counts = counts.set_column(index, "quantity_qty", pa.array(quantities, pa.decimal128(18, 6)))
+    return check_table(COUNTS, counts.select(COUNTS.names()).cast(COUNTS.arrow()))
+
+
+def _small(tables: Mapping[str, pa.Table | Path], name: str) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    table = tables[name]
+    return pq.read_table(table) if isinstance(table, Path) else table
+
+
+def _sources_in(table: pa.Table | Path) -> set[str]:
+    if isinstance(table, Path):
+        found = run_sql("CREATE TABLE found AS SELECT DISTINCT source FROM records;", {"records": table}, results=("found",))["found"]
+        return set(found["source"].to_pylist())
+    return set(table["source"].unique().to_pylist())
+
+
+def _attributes(records: pa.Table | Path) -> set[str]:
+    """Names of the vendors' own fields that any record carries."""
+    script = "CREATE TABLE found AS SELECT DISTINCT attributes FROM records WHERE attributes IS NOT NULL;"
+    texts = run_sql(script, {"records": records}, results=("found",))["found"]["attributes"].to_pylist()
+    return {name for text in texts for name in json.loads(text)}
+
+
+def _table(columns: Mapping[str, str], rows: list[Row]) -> pa.Table:
     import pyarrow as pa
 
-    types = {"text": pa.string(), "int": pa.int64(), "bool": pa.bool_(), "qty": pa.decimal128(18, 6)}
+    types = {"text": pa.string(), "int": pa.int64(), "bool": pa.bool_(), "date": pa.date32()}
     return pa.Table.from_pylist(rows, schema=pa.schema([(name, types[kind]) for name, kind in columns.items()]))
 
 
-def _check_tie_out(tables: Mapping[str, pa.Table], buckets: pa.Table) -> None:
+def _check_tie_out(totals: list[Row], buckets: pa.Table) -> None:
     import pyarrow.compute as pc
 
-    for kind, name in (("usage", "usage_records"), ("purchase", "purchases")):
-        kept = buckets.filter(pc.field("record_kind") == kind)
-        read, ended = pc.sum(tables[name]["quantity_qty"]).as_py() or 0, pc.sum(kept["quantity_qty"]).as_py() or 0
-        if (tables[name].num_rows, read) != (kept.num_rows, ended):
-            raise TieOutError(f"{tables[name].num_rows} {name} with {read} units became {kept.num_rows} in buckets with {ended}")
+    for total in totals:
+        kept = buckets.filter(pc.field("record_kind") == total["record_kind"])
+        ended = (pc.sum(kept["records"]).as_py() or 0, pc.sum(kept["quantity_qty"]).as_py() or 0)
+        if (total["records"], total["quantity_qty"]) != ended:
+            read = f"{total['records']} {total['record_kind']} records with {total['quantity_qty']} units"
+            raise TieOutError(f"{read} became {ended[0]} in buckets with {ended[1]}")

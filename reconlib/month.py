@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconlib.engine import Engine
 from reconlib.errors import DataError, SettingsError, SignOffError
 from reconlib.locks import hold_lock
 from reconlib.period import Period
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 STEPS = {
     "sync": ("source_status", "rejects", *CANONICAL),
     "mapping": ("account_mapping", "product_mapping"),
-    "comparison": ("comparison", "line_buckets", "record_buckets", "counts", "findings"),
+    "comparison": ("comparison", "line_buckets", "record_buckets", "counts", "findings", "vendor_audit"),
     "sign_off": ("changes", "verified_changes"),
 }
 NOTEBOOK_OF = {"sync": "10_sync", "mapping": "20_mapping_review", "comparison": "30_comparison", "sign_off": "40_sign_off"}
@@ -68,6 +69,11 @@ class Month:
         earlier = self.period.previous
         return replace(self, period=earlier, as_of=earlier.end, as_signed=False)
 
+    @property
+    def engine(self) -> Engine:
+        """Where counting and comparison run."""
+        return Engine(self.params.engine, self.params.spark, self.params.memory_limit)
+
     def folder(self, step: str) -> Path:
         """Where a step's product stands."""
         return self.workspace / "periods" / str(self.period) / step
@@ -94,8 +100,6 @@ def open_month(
     root = _root_of(Path(params_file))
     path = root / params_file
     params = read_params(path)
-    if params.engine != "duckdb":
-        raise SettingsError(f"engine {params.engine!r} is not built yet", where=str(params_file), hint="leave engine out, or say duckdb")
     clock = now or _utc_now
     month = billing_period(params, period, clock().date())
     as_of = min(month.end, max(month.start, clock().date()))  # a month that still runs is read as of today

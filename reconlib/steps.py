@@ -16,9 +16,16 @@ from reconlib.schema import CANONICAL, REJECTS, SOURCE_STATUS, make_table
 from reconlib.settings import read_yaml
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import pyarrow as pa
 
+    from reconlib.pipeline import Inputs
     from reconlib.signoff import Gate, PeriodState
+
+
+HISTORY_MONTHS = 6  # how far back a count is compared with its own past
+_ATTRIBUTE = {"comparison": "cells"}  # of Compared, where the table is called something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,7 @@ class Compared:
     record_buckets: pa.Table
     counts: pa.Table
     findings: pa.Table  # decisions applied
+    vendor_audit: pa.Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,48 +164,44 @@ def map_month(month: Month) -> Mapped:
 
 def compare_month(month: Month) -> Compared:
     """Counts, comparison and ranked findings of the month under its rules, mapping and decisions."""
-    from reconlib.comparison import compare_quantities
-    from reconlib.counting import count_units
-    from reconlib.findings import Facts, find_differences
+    from reconlib.pipeline import run_stages
     from reconlib.review import apply_finding_decisions
 
     if month.as_signed:
         return Compared(*(read_stage(month, name) for name in STEPS["comparison"]))
-    mapped = map_month(month)
-    tables, status = build_canonical(month), read_stage(month, "source_status")
-    counts, buckets, unmatched = count_units(tables, mapped.accounts, mapped.products, status, month.rules, as_of=month.as_of)
-    both, currency = (mapped.accounts, mapped.products), month.params.currency
-    cells, lines, judged = compare_quantities(
-        tables, counts, both, status, month.rules, period=month.period, as_of=month.as_of, currency=currency
+    made = run_stages(stage_inputs(month, map_month(month)), month.rules)
+    findings = apply_finding_decisions(made.findings, month_events(month), period=month.period, as_of=month.as_of)
+    compared = Compared(made.compared.cells, made.compared.line_buckets, made.counted.buckets, made.counted.counts, findings, made.audit)
+    write_step(month, "comparison", {name: getattr(compared, _ATTRIBUTE.get(name, name)) for name in STEPS["comparison"]})
+    return compared
+
+
+def stage_inputs(month: Month, mapped: Mapped) -> Inputs:
+    """All that the month's numbers rest on, beside its rules, as it stands on disk."""
+    from reconlib.pipeline import Inputs
+    from reconlib.rates import make_rates
+
+    before = month.previous
+    back = max((_months_back(month, rule.high_water_since) for rule in month.rules.services.values()), default=1)
+    return Inputs(
+        book=month.params.book,
+        period=month.period,
+        as_of=month.as_of,
+        currency=month.params.currency,
+        tables=build_canonical(month),
+        status=read_stage(month, "source_status"),
+        accounts=mapped.accounts,
+        products=mapped.products,
+        rejects=read_stage(month, "rejects"),
+        previous=read_stage(before, "findings") if has_stage(before, "findings") else None,
+        earlier_counts=_earlier(month, "counts", back),
+        history=_earlier(month, "comparison", HISTORY_MONTHS),
+        matched_before=frozenset(read_stage(before, "record_buckets")["rule"].drop_null().to_pylist())
+        if has_stage(before, "record_buckets")
+        else frozenset(),
+        rates=make_rates(month.params.rates, params_file=str(month.params_path)),
+        engine=month.engine,
     )
-    findings = find_differences(
-        Facts(
-            book=month.params.book,
-            period=month.period,
-            as_of=month.as_of,
-            currency=currency,
-            rules=month.rules,
-            tables=tables,
-            cells=judged,
-            counts=counts,
-            record_buckets=buckets,
-            accounts=mapped.accounts,
-            products=mapped.products,
-            rejects=read_stage(month, "rejects"),
-            unmatched=unmatched,
-            previous=read_stage(month.previous, "findings") if has_stage(month.previous, "findings") else None,
-            clients={row["client_id"]: row["client_name"] for row in tables["clients"].to_pylist()},
-            services={row["service_id"]: row["service_name"] for row in tables["services"].to_pylist()},
-        )
-    )
-    findings = apply_finding_decisions(findings, month_events(month), period=month.period, as_of=month.as_of)
-    made = Compared(cells, lines, buckets, counts, findings)
-    write_step(
-        month,
-        "comparison",
-        {"comparison": cells, "line_buckets": lines, "record_buckets": buckets, "counts": counts, "findings": findings},
-    )
-    return made
 
 
 def prepare_sign_off(month: Month) -> SignOffState:
@@ -235,6 +239,23 @@ def prepare_sign_off(month: Month) -> SignOffState:
     state, hashes = period_state(events, month.params.book, month.period), month_hashes(month)
     check_unchanged(state, hashes)
     return SignOffState(gates, compared.findings, changes, verified, state, hashes)
+
+
+def _earlier(month: Month, name: str, months: int) -> tuple[pa.Table, ...]:
+    """A table of the months before, newest first, as far back without a break as it stands on disk."""
+    found = []
+    for _ in range(months):
+        month = month.previous
+        if not has_stage(month, name):
+            break
+        found.append(read_stage(month, name))
+    return tuple(found)
+
+
+def _months_back(month: Month, since: date | None) -> int:
+    if since is None:
+        return 1
+    return max(1, (month.period.year - since.year) * 12 + month.period.month - since.month)
 
 
 def _earlier_records(month: Month) -> dict[str, int]:

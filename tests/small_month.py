@@ -11,16 +11,31 @@ from typing import Any
 
 import pyarrow as pa
 
-from reconlib.comparison import compare_quantities
-from reconlib.counting import count_units
+from reconlib.comparison import NO_RATES, compare_quantities
+from reconlib.counting import count_units, list_records
 from reconlib.findings import Facts, find_differences
 from reconlib.mapping import measure_stakes, suggest_accounts, suggest_products
 from reconlib.period import Period, parse_period
+from reconlib.rates import Rates
 from reconlib.rules import Rules
 from reconlib.schema import CANONICAL, SOURCE_STATUS, make_table
 from reconlib.settings import parse
 
 Row = dict[str, Any]
+_BEST = [
+    "counted",
+    "duplicate",
+    "stale",
+    "other_day",
+    "after_as_of",
+    "free",
+    "inactive",
+    "ignored",
+    "excluded",
+    "unmapped_account",
+    "unmapped_service",
+    "unaccounted",
+]
 BILLABLE = {"yes": "billable", "no": "do_not_bill", "free": "no_charge"}
 
 
@@ -28,10 +43,11 @@ BILLABLE = {"yes": "billable", "no": "do_not_bill", "free": "no_charge"}
 class Result:
     """What the stages made of a small month."""
 
+    records: list[Row]
     cells: list[Row]
     lines: list[Row]
-    records: list[Row]
     counts: list[Row]
+    grouped: list[Row]
     findings: list[Row]
     accounts: list[Row]
     products: list[Row]
@@ -51,8 +67,11 @@ class Result:
         return str(found)
 
     def buckets(self) -> dict[str, str]:
-        """Bucket of each record."""
-        return {row["record_id"]: row["bucket"] for row in self.records}
+        """Bucket of each record: counted for any service beats left out for another."""
+        best: dict[str, str] = {}
+        for row in self.records:
+            best[row["record_id"]] = min(best.get(row["record_id"], row["bucket"]), row["bucket"], key=_BEST.index)
+        return best
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
@@ -78,6 +97,9 @@ def run_month(
     decisions: Mapping[tuple[str, str, str], Any] | None = None,
     accounts: str = "",
     previous: pa.Table | None = None,
+    matched_before: frozenset[str] | None = None,
+    earlier: tuple[pa.Table, ...] = (),
+    rates: Rates = NO_RATES,
 ) -> Result:
     """Canonical tables from text, then every pure stage."""
     month = parse_period(period)
@@ -93,10 +115,32 @@ def run_month(
     products = suggest_products(
         tables["services"], tables["vendor_products"], decisions or {}, stakes[1], rules=parsed, connectors=connectors
     )
-    counts, buckets, unmatched = count_units(tables, mapped, products, status, parsed, as_of=month.end)
-    cells, line_buckets, judged = compare_quantities(
-        tables, counts, (mapped, products), status, parsed, period=month, as_of=month.end, currency="USD"
+    counted = count_units(tables, mapped, products, status, parsed, as_of=month.end, matched_before=matched_before)
+    compared = compare_quantities(
+        tables,
+        counted.counts,
+        (mapped, products),
+        status,
+        parsed,
+        period=month,
+        as_of=month.end,
+        currency="USD",
+        earlier=earlier,
+        rates=rates,
     )
+    records = [
+        row
+        for client in tables["clients"].to_pylist()
+        for row in _records(client["client_id"], tables, mapped, products, status, parsed, month)
+    ]
+    records += [
+        row
+        for account in mapped.to_pylist()
+        if account["state"] != "mapped"
+        for row in list_records(
+            tables, mapped, products, status, parsed, as_of=month.end, account=(account["source"], account["vendor_account_id"])
+        ).to_pylist()
+    ]
     findings = find_differences(
         Facts(
             book="test",
@@ -105,19 +149,25 @@ def run_month(
             currency="USD",
             rules=parsed,
             tables=tables,
-            cells=judged,
-            counts=counts,
-            record_buckets=buckets,
+            cells=compared.judged.to_pylist(),
+            counts=counted.counts,
+            record_buckets=counted.buckets,
             accounts=mapped,
             products=products,
-            unmatched=unmatched,
+            unmatched=counted.unmatched,
+            gaps=counted.gaps,
             previous=previous,
             clients={row["client_id"]: row["client_name"] for row in tables["clients"].to_pylist()},
             services={row["service_id"]: row["service_name"] for row in tables["services"].to_pylist()},
         )
     )
-    parts = (cells, line_buckets, buckets, counts, findings, mapped, products)
-    return Result(*(part.to_pylist() for part in parts))
+    parts = (compared.cells, compared.line_buckets, counted.counts, counted.buckets, findings, mapped, products)
+    return Result(records, *(part.to_pylist() for part in parts))
+
+
+def _records(client: str, tables: Mapping[str, pa.Table], *rest: Any) -> list[Row]:
+    mapped, products, status, parsed, month = rest
+    return list_records(tables, mapped, products, status, parsed, as_of=month.end, client_id=client).to_pylist()
 
 
 _FED = ("vendor_accounts", "vendor_products", "usage_records", "purchases")

@@ -15,13 +15,14 @@ from reconlib.schema.stages import (
     LINE_BUCKETS,
     PRODUCT_MAPPING,
     RECORD_BUCKETS,
+    RECORDS,
     REJECTS,
     SOURCE_STATUS,
     STAGES,
 )
 from reconlib.schema.tables import Column, Kind, TableSchema, check_table, make_table
-
 from reconlib.schema.vendor_audit import VENDOR_AUDIT
+
 __all__ = [
     "ACCOUNT_MAPPING",
     "CANONICAL",
@@ -35,15 +36,16 @@ __all__ = [
     "METRICS",
     "PRODUCT_MAPPING",
     "RECENT_CHANGES",
+    "RECORDS",
     "RECORD_BUCKETS",
     "REJECTS",
     "RENEWALS",
     "ROLL_FORWARD",
     "SOURCE_STATUS",
     "STAGES",
+    "VENDOR_AUDIT",
     "Column",
     "Kind",
-    "VENDOR_AUDIT",
     "TableSchema",
     "check_table",
     "make_table",

@@ -129,7 +129,7 @@ def test_t36_a_committed_minimum_is_due_when_use_is_below_it(used: str, expected
     assert month.cell("Acme", "SAAS")["expected_qty"] == expected
 
 
-@pytest.mark.parametrize(("tolerance", "status"), [("0", "under_billed"), ("1", "under_billed"), ("2", "matched")])
+@pytest.mark.parametrize(("tolerance", "status"), [("0", "under_billed"), ("1", "under_billed"), ("2", "matched_within_tolerance")])
 def test_t122_every_unit_counts_unless_the_rules_tolerate_it(tolerance: str, status: str) -> None:
     month = run_month(ONE_LINE, usage="client  service  qty\nAcme  EDR  12", rules={"tolerance": {"units": tolerance}})
     assert month.cell("Acme", "EDR")["status"] == status
