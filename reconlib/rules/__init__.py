@@ -10,10 +10,11 @@ from reconlib.rules.book import (
     read_rules,
 )
 from reconlib.rules.counts import Bundle, Count, Ignore, Qty, Rounded, Where
-from reconlib.rules.prices import Escalator, Outlier, PriceModel, Tier
+from reconlib.rules.prices import Convention, Escalator, Outlier, PriceModel, Tier
 
 __all__ = [
     "Bundle",
+    "Convention",
     "Count",
     "Escalator",
     "Expected",

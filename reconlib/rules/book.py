@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from reconlib.errors import SettingsError
 from reconlib.rules.counts import Bundle, Count, Ignore, Qty, Rounded
-from reconlib.rules.prices import Escalator, Outlier, Percent, PriceModel
+from reconlib.rules.prices import Amount, Convention, Escalator, Outlier, Percent, PriceModel
 from reconlib.settings import Strict, Text, read_yaml
 
 Basis = Literal["count", "seat", "user", "device", "mailbox", "licence", "gb", "flat", "none"]
@@ -60,6 +60,8 @@ class ServiceRule(Strict):
     def _not_below_the_minimum(self) -> ServiceRule:
         if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
             raise ValueError(f"maximum: {self.maximum} lies below the minimum {self.minimum}")
+        if self.price is not None and self.escalator is not None:
+            raise ValueError("escalator: a price model states its own prices; raise those")
         return self
 
 
@@ -101,6 +103,8 @@ class Rules(Strict):
     stale_days: Annotated[int, Field(ge=0)] = 30  # where a count does not say (T59)
     tolerance: Tolerance = Tolerance()
     price_outlier: Outlier | None = Outlier()  # null: never
+    proration: Convention = "inclusive"  # how the PSA charges part of a cycle (T104, T105)
+    invoice_tolerance: Amount = Decimal("0.05")  # money a vendor invoice's lines may differ from its head, in its currency (T6)
     own_clients: list[Text] = Field(default_factory=list)  # the MSP itself, by id or code: its own cost, never billed (T55)
     ignore: list[Ignore] = Field(default_factory=list)
     services: dict[Text, ServiceRule] = Field(default_factory=dict)
@@ -147,7 +151,7 @@ def read_rules(paths: Iterable[str | Path]) -> Rules:
                 stands_in[f"{name}.{len(lists[name])}"] = f"{path}: {name}.{number}"
                 lists[name].append(item)
         own += last.own_clients
-        stands_in |= {name: f"{path}: {name}" for name in ("tolerance", "price_outlier", "own_clients")}
+        stands_in |= {name: f"{path}: {name}" for name in ("tolerance", "price_outlier", "proration", "invoice_tolerance", "own_clients")}
     rules = last.model_copy(update={"services": services, "own_clients": own, **lists})
     rules._stands_in = stands_in  # noqa: SLF001 - its own
     return rules

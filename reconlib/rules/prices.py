@@ -11,6 +11,7 @@ from reconlib.rules.counts import Qty, exact
 from reconlib.settings import Day, Strict
 
 Amount = Annotated[Decimal, BeforeValidator(exact), Field(ge=0)]
+Convention = Literal["inclusive", "exclusive", "actual_30", "months"]  # how part of a cycle is charged (T104, T105, T111)
 Percent = Annotated[Decimal, BeforeValidator(exact), Field(ge=0, le=1000)]
 
 
