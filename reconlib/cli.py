@@ -45,6 +45,13 @@ class Role(StrEnum):
     REVIEWER = "reviewer"
 
 
+class Pass(StrEnum):
+    """Before invoicing, on counts; or after it, about the 8th, when vendors' invoices are there (T7)."""
+
+    PRE_INVOICE = "pre_invoice"
+    POST_INVOICE = "post_invoice"
+
+
 class Step(StrEnum):
     """Where a run starts; the pages before it are kept from the run before."""
 
@@ -143,14 +150,20 @@ def run(
     params: Params,
     period: PeriodOption = "",
     from_step: Annotated[Step, typer.Option("--from", help="Start at this page; the ones before it are kept.")] = Step.SYNC,
+    moment: Annotated[
+        Pass, typer.Option("--pass", help="post_invoice: read every source again after invoicing, beside what was signed.")
+    ] = Pass.PRE_INVOICE,
     *,
     refresh: Refresh = False,
 ) -> None:
-    """Run the month's four pages and publish them in the archive."""
-    from reconlib.monthly import run_month
+    """Run the month's four pages and publish them in the archive; after invoicing, what moved since."""
+    from reconlib.monthly import run_after_invoicing, run_month
 
     with progress() as show:
-        result = run_month(params, period, from_step=from_step.value, refresh=refresh, say=show)
+        if moment is Pass.POST_INVOICE:
+            result = run_after_invoicing(params, period, from_step=from_step.value, say=show)
+        else:
+            result = run_month(params, period, from_step=from_step.value, refresh=refresh, say=show)
     if result.failed_sources:
         typer.echo(f"warning: no usable answer from {', '.join(result.failed_sources)}; their lines have no count and no money", err=True)
     say(f"{'published' if result.changed else 'unchanged'}: {result.folder / 'index.html'}")

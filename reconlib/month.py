@@ -1,6 +1,7 @@
 """One billing month of one book: its params, its clock, its folder, and the tables its steps left there.
 
 A step's product is written under a lock, in one rename, and read back by name. What stands in a signed month is never replaced (T129).
+A month is read twice (T7): before invoicing, which is what people sign, and after it, about the 8th, in folders of its own.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from reconlib.engine import Engine
-from reconlib.errors import DataError, SettingsError, SignOffError
+from reconlib.errors import DataError, SettingsError, SignOffError, nearest
 from reconlib.locks import hold_lock
 from reconlib.period import Period
 from reconlib.rules import Rules, read_rules
-from reconlib.schema import CANONICAL, CHANGES, STAGES, make_table
+from reconlib.schema import CANONICAL, CHANGES, ROLL_FORWARD, STAGES, make_table
 from reconlib.settings import Params, billing_period, read_environ, read_ledger_url, read_params
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ STEPS = {
 }
 NOTEBOOK_OF = {"sync": "10_sync", "mapping": "20_mapping_review", "comparison": "30_comparison", "sign_off": "40_sign_off"}
 AS_SIGNED = "RECON_AS_SIGNED"  # environment of the pages of a signed month: the period whose products are shown as they were signed
-_STEP_OF = {name: step for step, names in STEPS.items() for name in names}
+_STEP_OF = {name: step for step, names in STEPS.items() for name in names} | {"roll_forward": "roll_forward"}
+Moment = Literal["pre_invoice", "post_invoice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Month:
     environ: Mapping[str, str] = field(repr=False)  # holds secrets: never shown
     now: Callable[[], datetime] = field(repr=False)
     as_signed: bool = False  # steps give what was signed: nothing is read from a source, nothing is made anew
+    moment: Moment = "pre_invoice"  # post_invoice: read again after invoicing, beside what was signed (T7)
 
     @property
     def workspace(self) -> Path:
@@ -67,7 +70,17 @@ class Month:
     def previous(self) -> Month:
         """The same book a month earlier."""
         earlier = self.period.previous
-        return replace(self, period=earlier, as_of=earlier.end, as_signed=False)
+        return replace(self, period=earlier, as_of=earlier.end, as_signed=False, moment="pre_invoice")
+
+    @property
+    def is_post_invoice(self) -> bool:
+        """Whether this is the pass after invoicing."""
+        return self.moment == "post_invoice"
+
+    @property
+    def snapshots(self) -> Path:
+        """Folder of what the sources sent for this pass; the other pass never counts from it."""
+        return self.workspace / "snapshots" / self.moment if self.is_post_invoice else self.workspace / "snapshots"
 
     @property
     def engine(self) -> Engine:
@@ -76,7 +89,8 @@ class Month:
 
     def folder(self, step: str) -> Path:
         """Where a step's product stands."""
-        return self.workspace / "periods" / str(self.period) / step
+        home = self.workspace / "periods" / str(self.period)
+        return home / self.moment / step if self.is_post_invoice else home / step
 
     @property
     def lock(self) -> Path:
@@ -90,13 +104,20 @@ class Month:
 
 
 def open_month(
-    params_file: str | Path, period: str = "", *, environ: Mapping[str, str] | None = None, now: Callable[[], datetime] | None = None
+    params_file: str | Path,
+    period: str = "",
+    *,
+    moment: str = "pre_invoice",
+    environ: Mapping[str, str] | None = None,
+    now: Callable[[], datetime] | None = None,
 ) -> Month:
     """The month to work on. ``params_file`` is looked for in the working folder and every folder above it.
 
     Raises:
-        SettingsError: params, rules or period are wrong.
+        SettingsError: params, rules, period or pass are wrong.
     """
+    if moment not in get_args(Moment):
+        raise SettingsError(f"no pass {moment!r}", where="moment", hint=nearest(moment, get_args(Moment)))
     root = _root_of(Path(params_file))
     path = root / params_file
     params = read_params(path)
@@ -112,7 +133,7 @@ def open_month(
             raise SettingsError(f"as_of {as_of} lies outside {month}", where=str(params_file), hint="both sides must cover one period (T2)")
     values = read_environ(os.environ if environ is None else environ, root)
     rules = read_rules(root / rule for rule in params.rules)
-    opened = Month(params, path.relative_to(root), month, as_of, rules, root, values, clock)
+    opened = Month(params, path.relative_to(root), month, as_of, rules, root, values, clock, moment=cast("Moment", moment))
     return as_signed(opened) if values.get(AS_SIGNED) == str(month) else opened
 
 
@@ -141,8 +162,31 @@ def month_state(month: Month) -> PeriodState:
 
 
 def as_signed(month: Month) -> Month:
-    """The month with its steps giving what was signed, read from disk; a month nobody has signed as it is."""
+    """The month with its steps giving what was signed, read from disk; a month nobody has signed, or after invoicing, as it is."""
+    if month.is_post_invoice:
+        return month
     return replace(month, as_signed=month_state(month).state in ("signed", "approved"))
+
+
+def first_pass(month: Month) -> Month:
+    """The pass before invoicing, which the one after it is set beside.
+
+    Raises:
+        DataError: it has not been compared.
+        SignOffError: it is signed, and what stands on disk is not what was signed.
+    """
+    from reconlib.signoff import check_unchanged
+
+    first = replace(month, moment="pre_invoice")
+    if not has_stage(first, "comparison"):
+        hint = "run the month before invoicing first: recon run"
+        raise DataError(
+            f"{month.period} was not compared before invoicing, so nothing can have moved since", where="post_invoice", hint=hint
+        )
+    state, hashes = month_state(first), month_hashes(first)
+    signed, standing = ({name: digest for name, digest in part.items() if name in _STEP_OF} for part in (state.hashes, hashes))
+    check_unchanged(replace(state, hashes=signed), standing)  # params and rules may be the next month's by now
+    return first
 
 
 def month_events(month: Month) -> list[Event]:
@@ -164,6 +208,11 @@ def month_hashes(month: Month) -> dict[str, str]:
     return hashes
 
 
+def product_hash(month: Month, name: str) -> str:
+    """sha256 of one step product as it stands."""
+    return _sha256((month.folder(_STEP_OF[name]) / f"{name}.parquet").read_bytes())
+
+
 def has_stage(month: Month, name: str) -> bool:
     """Whether a table of the month has been made."""
     from reconlib.products import has_table
@@ -181,7 +230,7 @@ def read_stage(month: Month, name: str) -> pa.Table:
 
     if not has_stage(month, name):
         step = _STEP_OF[name]
-        hint = f"run the {step} step first: notebook {NOTEBOOK_OF[step]}, or recon run"
+        hint = f"run the {step} step first: notebook {NOTEBOOK_OF.get(step, NOTEBOOK_OF['comparison'])}, or recon run"
         raise DataError(f"{name} of {month.period} is not there", where=step, hint=hint)
     return read_table(month.folder(_STEP_OF[name]), name, lock=month.steps_lock)
 
@@ -200,11 +249,13 @@ def write_step(month: Month, step: str, tables: Mapping[str, pa.Table]) -> None:
     """
     from reconlib.products import write_product
 
-    schemas = {**STAGES, **CANONICAL, "verified_changes": CHANGES}
+    schemas = {**STAGES, **CANONICAL, "verified_changes": CHANGES, "roll_forward": ROLL_FORWARD}
     chosen = {name: table.select(schemas[name].names()) for name, table in tables.items()}
 
     def refuse_signed(changed: Sequence[str], made: Mapping[str, bytes]) -> None:
         state = month_state(month)
+        if month.is_post_invoice:
+            return  # stands beside what was signed
         if state.state not in ("signed", "approved") or all(state.hashes.get(name) == _sha256(data) for name, data in made.items()):
             return  # what was signed may be put back where it is gone
         raise SignOffError(

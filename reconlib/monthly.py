@@ -16,13 +16,14 @@ from tempfile import mkdtemp
 from typing import Any
 
 from reconlib.errors import ReconError, SettingsError, VendorError, nearest
-from reconlib.month import AS_SIGNED, NOTEBOOK_OF, Month, hold_month, month_events, month_hashes, open_month, read_stage
+from reconlib.month import AS_SIGNED, NOTEBOOK_OF, Month, first_pass, hold_month, month_events, month_hashes, open_month, read_stage
 from reconlib.notebooks import execute_notebook
-from reconlib.publishing import publish_month
+from reconlib.publishing import POST_INVOICE, publish_after_invoicing, publish_month
 from reconlib.report.archive import MANIFEST, SIGNED, read_manifest, read_months, write_index
 from reconlib.signoff import check_unchanged, next_version, period_state, refuse_refresh
 
 Say = Callable[[str], None]
+AFTER_INVOICING = ("sync", "comparison")  # steps that have a page after invoicing; the mapping is made again by the comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,31 @@ def run_month(
     return _result(month, final, version, changed=changed)
 
 
+def run_after_invoicing(params_file: str | Path, period: str = "", *, from_step: str = "sync", say: Say = lambda _: None) -> RunResult:
+    """The month read and compared again after invoicing, published as ``<archive>/<book>/<period>/post_invoice/``, over the run before.
+
+    Every source is read again. Nothing of the pass before invoicing is touched, signed or not: differences are proposed for the next
+    invoice (T7, T114).
+
+    Raises:
+        ReconError: what stopped it, such as a month that was not compared before invoicing. Nothing is published then.
+    """
+    if from_step not in (steps := [step for step in NOTEBOOK_OF if step != "sign_off"]):
+        raise SettingsError(f"no step {from_step!r} after invoicing", where="--from", hint=nearest(from_step, steps))
+    month = open_month(params_file, period, moment="post_invoice")
+    home = month.root / month.params.archive / month.params.book / str(month.period)
+    final = home / POST_INVOICE
+    with hold_month(month, say) as lock:
+        first_pass(month)
+        with _building(home) as folder:
+            _run_pages(month, folder, final, from_step, lock, refresh=True, say=say)
+            changed = publish_after_invoicing(month, folder, final)
+        version = period_state(month_events(month), month.params.book, month.period).version
+        shutil.rmtree(home / "failed", ignore_errors=True)
+    write_index(month.root / month.params.archive, read_months(month.root / month.params.archive))
+    return _result(month, final, version, changed=changed)
+
+
 def _result(month: Month, final: Path, version: int, *, changed: bool) -> RunResult:
     failed = tuple(row["source"] for row in read_stage(month, "source_status").to_pylist() if row["status"] != "complete")
     return RunResult(VendorError.exit_code if failed else 0, final, version, changed, failed)
@@ -82,6 +108,8 @@ def _run_pages(month: Month, folder: Path, draft: Path, from_step: str, lock: in
     log = month.workspace / "run.log"
     environ = {AS_SIGNED: str(month.period)} if month.as_signed else {}
     for step, page in NOTEBOOK_OF.items():
+        if month.is_post_invoice and step not in AFTER_INVOICING:
+            continue
         output = folder / f"{page}.ipynb"
         if steps.index(step) < steps.index(from_step):
             if not (draft / output.name).is_file():
@@ -93,6 +121,8 @@ def _run_pages(month: Month, folder: Path, draft: Path, from_step: str, lock: in
         parameters: dict[str, Any] = {"PARAMS": month.params_path.as_posix(), "PERIOD": str(month.period)}
         if step == "sync" and refresh:
             parameters["REFRESH"] = True
+        if month.is_post_invoice:
+            parameters["PASS"] = month.moment
         started = time.monotonic()
         try:
             source = month.root / "notebooks" / f"{page}.ipynb"
@@ -101,7 +131,7 @@ def _run_pages(month: Month, folder: Path, draft: Path, from_step: str, lock: in
             say(f"stopped; what there is of the page: {_keep_failed(output, draft.parent / 'failed')}")
             raise
         with log.open("a", encoding="utf-8") as lines:
-            lines.write(f"{month.period} {page} {time.monotonic() - started:.2f} s\n")
+            lines.write(f"{month.period} {month.moment} {page} {time.monotonic() - started:.2f} s\n")
 
 
 def _keep_failed(output: Path, failed: Path) -> Path:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from reconlib import __version__
 from reconlib.changes import record_verified_changes
 from reconlib.ledger import open_ledger
-from reconlib.month import Month, month_events, read_stage
+from reconlib.month import Month, first_pass, month_events, month_state, product_hash, read_stage
 from reconlib.report.archive import MANIFEST, hash_file, hash_files, publish_version, write_manifest, write_month_index
-from reconlib.report.export import write_changes, write_findings
+from reconlib.report.export import write_changes, write_csv, write_findings
 from reconlib.report.html import PageHead, render_notebook
 from reconlib.report.pages.comparison import OVER, UNDER, comparison_cards
+from reconlib.report.pages.over_time import roll_forward_cards
 from reconlib.report.pages.sign_off import STATE_WORDS, describe_signatures, keep_if_ready
 from reconlib.report.pages.sync import describe_failures
 from reconlib.signoff import record_run
@@ -33,6 +34,11 @@ PAGES = (
     ("Sign-off", "40_sign_off", "Is this month ready, and what will change?"),
 )
 RUNNER = "recon run"  # a run is no person
+POST_INVOICE = "post_invoice"  # folder of the pass after invoicing, beside the versions; also the tag of what only its pages show
+AFTER_PAGES = (
+    ("Sync after invoicing", "10_sync", "What do the vendors and the PSA say now?"),
+    ("Comparison after invoicing", "30_comparison", "What moved since the month was compared, and what belongs on the next invoice?"),
+)
 
 
 def publish_month(month: Month, folder: Path, final: Path, version: int) -> bool:
@@ -50,7 +56,7 @@ def publish_month(month: Month, folder: Path, final: Path, version: int) -> bool
     head = _head(month, prepared, version)
     nav = [("Month", "index.html"), *((title, f"{name}.html") for title, name, _ in PAGES), ("All months", "../../../index.html")]
     for title, name, _ in PAGES:
-        page = render_notebook(folder / f"{name}.ipynb", title=title, nav=nav, head=head)
+        page = render_notebook(folder / f"{name}.ipynb", title=title, nav=nav, head=head, also_hidden=[POST_INVOICE])
         (folder / f"{name}.html").write_text(page, encoding="utf-8", newline="\n")
     write_findings(prepared.findings, folder)
     write_changes(keep_if_ready(prepared.changes, prepared.gates), folder)
@@ -63,6 +69,63 @@ def publish_month(month: Month, folder: Path, final: Path, version: int) -> bool
         warnings=describe_failures(sources, cells),
     )
     write_manifest(folder, _facts(month, prepared, sources, version))
+    return _publish(folder, final)
+
+
+def publish_after_invoicing(month: Month, folder: Path, final: Path) -> bool:
+    """Puts the pass after invoicing in the archive, over the run before it; whether anything is different from what stood there.
+
+    It says which version it is set beside, and changes nothing of it.
+    """
+    first, moved = first_pass(month), read_stage(month, "roll_forward")
+    sources, cells = read_stage(month, "source_status"), read_stage(month, "comparison")
+    state = month_state(first)
+    head = PageHead(
+        month.params.book, str(month.period), str(month.as_of), month.params.currency, "after invoicing", f"beside v{state.version}"
+    )
+    pages = [(title, f"{name}.html", about) for title, name, about in AFTER_PAGES]
+    if final.with_name(f"v{state.version}").is_dir():
+        pages.append(
+            ("Before invoicing", f"../v{state.version}/index.html", "What was compared, and signed, before the invoices went out.")
+        )
+    nav = [("Month", "index.html"), *((title, href) for title, href, _ in pages), ("All months", "../../../index.html")]
+    for title, name, _ in AFTER_PAGES:
+        page = render_notebook(folder / f"{name}.ipynb", title=title, nav=nav, head=head)
+        (folder / f"{name}.html").write_text(page, encoding="utf-8", newline="\n")
+    write_findings(read_stage(month, "findings"), folder)
+    write_csv(moved, folder / "roll_forward.csv")
+    hashes = {name: product_hash(month, name) for name in ("source_status", "comparison", "findings", "roll_forward")}
+    write_month_index(
+        folder,
+        head=head,
+        cards=roll_forward_cards(moved),
+        pages=pages,
+        provenance={
+            "Params": month.params_path.as_posix(),
+            "Rules": list(month.params.rules),
+            "Snapshots": {row["source"]: row["snapshot_id"] or "none" for row in sources.to_pylist()},
+            "Code version": __version__,
+            "Products": hashes,
+            "Set beside": {name: product_hash(first, name) for name in ("source_status", "comparison", "findings")},
+        },
+        warnings=describe_failures(sources, cells),
+    )
+    facts = {
+        "book": month.params.book,
+        "period": str(month.period),
+        "as_of": str(month.as_of),
+        "status": POST_INVOICE,
+        "beside_version": state.version,
+        "currency": month.params.currency,
+        "sources": {row["source"]: {"status": row["status"], "snapshot": row["snapshot_id"]} for row in sources.to_pylist()},
+        "hashes": hashes,
+        "code_version": __version__,
+    }
+    write_manifest(folder, facts)
+    return _publish(folder, final)
+
+
+def _publish(folder: Path, final: Path) -> bool:
     if final.is_dir() and hash_files(final) == hash_files(folder) and hash_file(final / MANIFEST) == hash_file(folder / MANIFEST):
         return False
     publish_version(folder, final)

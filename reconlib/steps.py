@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconlib.errors import ReconError, VendorError
-from reconlib.month import STEPS, Month, has_stage, month_events, month_hashes, month_state, read_stage, write_step
-from reconlib.schema import CANONICAL, REJECTS, SOURCE_STATUS, make_table
+from reconlib.errors import ReconError, SignOffError, VendorError
+from reconlib.month import STEPS, Month, first_pass, has_stage, month_events, month_hashes, month_state, read_stage, write_step
+from reconlib.schema import CANONICAL, REJECTS, ROLL_FORWARD, SOURCE_STATUS, make_table
 from reconlib.settings import read_yaml
 
 if TYPE_CHECKING:
@@ -72,12 +72,15 @@ def sync_month(month: Month, *, refresh: bool = False, sleep: Callable[[float], 
 
     Raises:
         SignOffError: the month is signed, and the sources would change it.
+        DataError: the pass after invoicing, of a month that was not compared before it.
     """
     from reconlib.canonical import normalize_snapshots, read_rows
     from reconlib.signoff import refuse_refresh
     from reconlib.sync import sync_source
 
-    if refresh:
+    if month.is_post_invoice:
+        first_pass(month)
+    elif refresh:
         refuse_refresh(month_state(month), month.period)
     if month.as_signed:
         return read_stage(month, "source_status")
@@ -89,7 +92,7 @@ def sync_month(month: Month, *, refresh: bool = False, sleep: Callable[[float], 
         result = sync_source(
             name,
             source,
-            snapshots_root=month.workspace / "snapshots",
+            snapshots_root=month.snapshots,
             root=month.root,
             period=month.period,
             as_of=month.as_of,
@@ -204,12 +207,36 @@ def stage_inputs(month: Month, mapped: Mapped) -> Inputs:
     )
 
 
+def roll_forward_month(month: Month) -> pa.Table:
+    """What moved since the pass before invoicing, client by client and service by service; empty before invoicing. Returns ROLL_FORWARD.
+
+    Raises:
+        DataError: the month was not compared before invoicing.
+        SignOffError: what was signed then is not what stands on disk.
+        TieOutError: what moved does not lead from the one pass to the other.
+    """
+    from reconlib.roll_forward import Pass, roll_forward, sum_charges
+
+    if not month.is_post_invoice:
+        return make_table(ROLL_FORWARD, [])
+    first, compared = first_pass(month), compare_month(month)
+    charged = sum_charges(*(read_stage(month, name) for name in ("vendor_charges", "account_mapping", "product_mapping")))
+    before = Pass(read_stage(first, "comparison"), read_stage(first, "counts"))
+    moved = roll_forward(before, Pass(compared.cells, compared.counts), charged)
+    write_step(month, "roll_forward", {"roll_forward": moved})
+    return moved
+
+
 def prepare_sign_off(month: Month) -> SignOffState:
     """Gates, planned changes, last month's changes verified, and who has signed. Signs nothing.
 
     Raises:
-        SignOffError: the month is signed, and what stands on disk, or would be written, is not what was signed.
+        SignOffError: the month is signed, and what stands on disk, or would be written, is not what was signed; or this is the pass after
+            invoicing, which nobody signs.
     """
+    if month.is_post_invoice:
+        hint = "what is signed is the pass before invoicing; what came after it is proposed for the next invoice (T114)"
+        raise SignOffError("the pass after invoicing is not signed", where=f"{month.period} post_invoice", hint=hint)
     from decimal import Decimal
 
     from reconlib.changes import plan_changes, planned_changes, verify_changes

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -185,7 +185,10 @@ def write_index(archive_root: Path, months: list[dict[str, Any]]) -> Path:
         latest = {str(m["period"]): m for m in sorted(own, key=lambda m: int(m["version"]))}
         rows = [latest[period] for period in sorted(latest, reverse=True)]
         earlier = {period: [m for m in own if str(m["period"]) == period and m is not latest[period]] for period in latest}
-        blocks.append(f"<h2>{esc(book)}</h2>{_trend(rows[::-1])}" + _months_table(book, rows, earlier))
+        later = {
+            str(m["period"]) for m in rows if (archive_root / str(m["folder"])).with_name("post_invoice").joinpath("index.html").is_file()
+        }
+        blocks.append(f"<h2>{esc(book)}</h2>{_trend(rows[::-1])}" + _months_table(book, rows, earlier, later))
     if not blocks:
         blocks = ['<p class="recon">No month has been archived yet: <code>recon run</code> writes the first.</p>']
     head = PageHead("Archive", "", "", "", "", "")
@@ -201,7 +204,7 @@ def write_index(archive_root: Path, months: list[dict[str, Any]]) -> Path:
     return temporary.replace(path)
 
 
-def _months_table(book: str, rows: list[dict[str, Any]], earlier: Mapping[str, list[dict[str, Any]]]) -> str:
+def _months_table(book: str, rows: list[dict[str, Any]], earlier: Mapping[str, list[dict[str, Any]]], later: Collection[str]) -> str:
     heads = (
         "Month",
         "Status",
@@ -216,6 +219,8 @@ def _months_table(book: str, rows: list[dict[str, Any]], earlier: Mapping[str, l
     body = []
     for month in rows:
         code = str(month.get("currency") or "")
+        home = str(month["folder"]).rpartition("/")[0]
+        after = f' <a href="{esc(home)}/post_invoice/index.html">after invoicing</a>' if str(month["period"]) in later else ""
         older = "".join(f' <a href="{esc(m["folder"])}/index.html">v{esc(m["version"])}</a>' for m in earlier[str(month["period"])])
         body.append(
             (
@@ -224,7 +229,7 @@ def _months_table(book: str, rows: list[dict[str, Any]], earlier: Mapping[str, l
                 *(_money(month.get(name), code) for name in ("under_billed", "over_billed", "recovered")),
                 _value(month.get("preparer") or None),
                 _value(month.get("reviewer") or None),
-                f"v{esc(month['version'])}{f' (before:{older})' if older else ''}",
+                f"v{esc(month['version'])}{f' (before:{older})' if older else ''}{after}",
                 f'<span class="hash" title="{esc(month["hash"])}">{esc(str(month["hash"])[:12])}</span>',
             )
         )

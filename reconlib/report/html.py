@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from html import unescape
@@ -61,7 +62,7 @@ class PageHead:
         return [(label, value) for label, value in pairs if value]
 
 
-def render_notebook(ipynb: Path, *, title: str, nav: list[tuple[str, str]], head: PageHead) -> str:
+def render_notebook(ipynb: Path, *, title: str, nav: list[tuple[str, str]], head: PageHead, also_hidden: Collection[str] = ()) -> str:
     """The page of an executed notebook, complete in one file.
 
     Args:
@@ -69,13 +70,14 @@ def render_notebook(ipynb: Path, *, title: str, nav: list[tuple[str, str]], head
         title: heading of the page; the notebook's own first heading is replaced by it.
         nav: label and relative address of each page of the month; the entry leading to this notebook's page is marked.
         head: facts at the top.
+        also_hidden: tags of cells left out of this page, besides those that are always.
     """
     notebook = nbformat.read(ipynb, as_version=4)  # type: ignore[no-untyped-call]
     blocks: list[str] = []
     toc: list[tuple[str, str]] = []
     charts = 0
     for cell in notebook.cells:
-        if set(cell.metadata.get("tags", [])) & HIDDEN_TAGS:
+        if set(cell.metadata.get("tags", [])) & {*HIDDEN_TAGS, *also_hidden}:
             continue
         if cell.cell_type == "markdown":
             blocks.append(_prose(cell.source, toc, first=not blocks))
