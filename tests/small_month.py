@@ -99,6 +99,7 @@ def run_month(
     previous: pa.Table | None = None,
     matched_before: frozenset[str] | None = None,
     earlier: tuple[pa.Table, ...] = (),
+    history: tuple[pa.Table, ...] = (),
     rates: Rates = NO_RATES,
 ) -> Result:
     """Canonical tables from text, then every pure stage."""
@@ -157,6 +158,7 @@ def run_month(
             unmatched=counted.unmatched,
             gaps=counted.gaps,
             previous=previous,
+            history=history,
             clients={row["client_id"]: row["client_name"] for row in tables["clients"].to_pylist()},
             services={row["service_id"]: row["service_name"] for row in tables["services"].to_pylist()},
         )

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from reconlib.findings.billing import check_billing, check_bundles
+from reconlib.findings.history import check_history, check_timing
 from reconlib.findings.kinds import BILLING_KINDS, UNKNOWN_KINDS, Facts, Row
 from reconlib.findings.mapping import check_accounts, check_products
 from reconlib.findings.purchases import check_cost, check_purchases
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 CHECKS = (
     check_billing,
+    check_timing,
     check_cost,
     check_purchases,
     check_bundles,
@@ -28,6 +30,7 @@ CHECKS = (
     check_products,
     check_rejects,
     check_rules,
+    check_history,
 )
 
 

@@ -7,6 +7,7 @@ from reconlib.rules.book import (
     ServiceRule,
     Together,
     Tolerance,
+    Unusual,
     read_rules,
 )
 from reconlib.rules.counts import Bundle, Count, Ignore, Qty, Rounded, Where
@@ -29,6 +30,7 @@ __all__ = [
     "Tier",
     "Together",
     "Tolerance",
+    "Unusual",
     "Where",
     "read_rules",
 ]

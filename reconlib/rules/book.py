@@ -96,6 +96,14 @@ class Together(Strict):
     reason: Text = ""
 
 
+class Unusual(Strict):
+    """When a count is far enough from its own past to show: beyond both, against at least so many months that are known."""
+
+    percent: Percent = Decimal(50)
+    units: Qty = Decimal(5)
+    months: Annotated[int, Field(ge=1, le=6)] = 3
+
+
 class Rules(Strict):
     """Every rule of a book."""
 
@@ -103,6 +111,7 @@ class Rules(Strict):
     stale_days: Annotated[int, Field(ge=0)] = 30  # where a count does not say (T59)
     tolerance: Tolerance = Tolerance()
     price_outlier: Outlier | None = Outlier()  # null: never
+    unusual: Unusual | None = Unusual()  # null: never
     proration: Convention = "inclusive"  # how the PSA charges part of a cycle (T104, T105)
     invoice_tolerance: Amount = Decimal("0.05")  # money a vendor invoice's lines may differ from its head, in its currency (T6)
     own_clients: list[Text] = Field(default_factory=list)  # the MSP itself, by id or code: its own cost, never billed (T55)
@@ -151,7 +160,9 @@ def read_rules(paths: Iterable[str | Path]) -> Rules:
                 stands_in[f"{name}.{len(lists[name])}"] = f"{path}: {name}.{number}"
                 lists[name].append(item)
         own += last.own_clients
-        stands_in |= {name: f"{path}: {name}" for name in ("tolerance", "price_outlier", "proration", "invoice_tolerance", "own_clients")}
+        stands_in |= {
+            name: f"{path}: {name}" for name in ("tolerance", "price_outlier", "unusual", "proration", "invoice_tolerance", "own_clients")
+        }
     rules = last.model_copy(update={"services": services, "own_clients": own, **lists})
     rules._stands_in = stands_in  # noqa: SLF001 - its own
     return rules

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from reconlib.errors import TieOutError
 from reconlib.roll_forward import Pass, roll_forward, sum_charges
-from reconlib.schema import ACCOUNT_MAPPING, CANONICAL, COMPARISON, COUNTS, PRODUCT_MAPPING, make_table
+from reconlib.schema import ACCOUNT_MAPPING, CANONICAL, COMPARISON, COUNTS, FINDINGS, PRODUCT_MAPPING, SOURCE_STATUS, make_table
+from reconlib.signoff import check_gates
 from tests.small_month import Result, rows_of, run_month
 
 TEN = "client  service  qty  price\nAcme  EDR  10  5.00"
@@ -142,3 +144,82 @@ def test_t110_vendor_charges_of_the_month_stand_beside_the_row_tax_and_drafts_le
     assert charged == {("Acme", "EDR"): (Decimal("30.00"), "USD")}
     (row,) = roll_forward(left_by(month), left_by(month), charged).to_pylist()
     assert (row["charged_amount"], row["charged_currency"]) == (Decimal("30.00"), "USD")
+
+
+def past(*counts: int | None, measure: str = "usage") -> tuple[pa.Table, ...]:
+    """Comparison tables of the months before, newest first; None: the source failed."""
+    text = "client  service  qty\nAcme  EDR  {}"
+    months = [run_month(TEN, **{measure: text.format(count or 0)}, failed=("vendor",) if count is None else ()) for count in counts]
+    return tuple(make_table(COMPARISON, month.cells) for month in months)
+
+
+def unusual(month: Result) -> list[tuple[Any, str]]:
+    return [(row["variance_qty"], row["explanation"]) for row in month.findings if row["kind"] == "unusual_count"]
+
+
+def test_t3_units_that_came_later_are_a_finding_of_their_own_without_money() -> None:
+    month = run_month(TEN, usage="client  service  qty  since\nAcme  EDR  10  2026-01-01\nAcme  EDR  3  2026-11-04")
+    (row,) = month.findings
+    assert (row["kind"], row["variance_qty"], row["monthly_impact"], row["status"]) == ("timing", 3, None, "open")
+    gates = check_gates(
+        status=make_table(SOURCE_STATUS, []),
+        accounts=make_table(ACCOUNT_MAPPING, month.accounts),
+        products=make_table(PRODUCT_MAPPING, month.products),
+        findings=make_table(FINDINGS, month.findings),
+        events=[],
+        materiality=Decimal(0),
+        as_of=date(2026, 10, 31),
+    )
+    assert all(gate.ok for gate in gates), "it is the next month's, and stops nobody from signing this one"
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "units"),
+    [
+        (0, (24, 24, 23), -24),
+        (40, (24, 24, 23), 16),
+        (16, (10, 10, 10), 6),
+        (15, (10, 10, 10), None),
+        (130, (100, 100, 100), None),
+        (0, (24, 24), None),
+        (0, (24, None, 24, 24), -24),
+        (40, (40, 24, 24, 24), None),
+        (6, (0, 0, 0), 6),
+    ],
+    ids=[
+        "to nothing",
+        "a jump",
+        "just beyond both bounds",
+        "on both bounds",
+        "within the percentage",
+        "too few months",
+        "an unknown month is left out",
+        "it jumped last month already",
+        "out of nothing",
+    ],
+)
+def test_a_count_is_unusual_against_its_own_past_beyond_both_bounds(now: int, before: tuple[int | None, ...], units: int | None) -> None:
+    found = unusual(run_month(TEN, usage=used(now), history=past(*before)))
+    assert [qty for qty, _ in found] == ([] if units is None else [units])
+
+
+def test_a_count_that_falls_to_nothing_names_the_months_and_the_likely_reason() -> None:
+    ((_, text),) = unusual(run_month(TEN, usage=used(0), history=past(24, 24, 23)))
+    assert text.startswith("0 EDR in use; in the months before, newest first: 24, 24, 23. The source answered completely")
+
+
+def test_usage_without_a_line_that_falls_to_nothing_is_seen_though_nothing_lists_it() -> None:
+    bare = tuple(make_table(COMPARISON, run_month(usage=used(24)).cells) for _ in range(3))
+    month = run_month(usage="client  service  qty\nAcme  EDR  0\nBolt  EDR  1", history=bare)
+    assert [qty for qty, _ in unusual(month)] == [-24]
+
+
+def test_t1_a_count_that_is_not_known_is_not_unusual() -> None:
+    assert unusual(run_month(TEN, usage=used(24), failed=("vendor",), history=past(24, 24, 23))) == []
+
+
+def test_what_is_bought_is_watched_too_and_a_rule_of_null_watches_nothing() -> None:
+    history = past(10, 10, 10, measure="purchases")
+    bought = unusual(run_month(TEN, purchases=used(30), history=history))
+    assert [(qty, text.split(";")[0]) for qty, text in bought] == [(20, "30 EDR bought")]
+    assert unusual(run_month(TEN, purchases=used(30), history=history, rules={"unusual": None})) == []
