@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from reconlib.engine import read_sql, run_sql
 from reconlib.matching import Candidate, suggest_best
 from reconlib.money import round_amount
-from reconlib.rules import Count, Rules
+from reconlib.rules import Cloud, Count, Rules
 from reconlib.schema import ACCOUNT_MAPPING, PRODUCT_MAPPING, make_table
 
 if TYPE_CHECKING:
@@ -145,13 +145,28 @@ def suggest_products(
 
 
 def rule_services(product: Mapping[str, Any], rules: Rules, catalogue: Sequence[Mapping[str, Any]], connector: str) -> list[str]:
-    """Ids of the services whose count rules name this product."""
+    """Ids of the services whose count rules name this product, or that pass its cost on."""
     return sorted(
         row["service_id"]
         for row in catalogue
         if (rule := rules.services.get(row["service_code"]))
-        and any(names_product(count, product, connector) for count in (*rule.used, *rule.purchased))
+        and (
+            any(names_product(count, product, connector) for count in (*rule.used, *rule.purchased))
+            or _passes_on(rule.cloud, product, connector)
+        )
     )
+
+
+def reads_cloud(cloud: Cloud, source: str, connector: str) -> bool:
+    """Whether a service's cost comes from this source."""
+    return reads_source(Count(connector=cloud.connector, source=cloud.source), source, connector)
+
+
+def _passes_on(cloud: Cloud | None, product: Mapping[str, Any], connector: str) -> bool:
+    """Whether a service bills what this product costs."""
+    if cloud is None or cloud.products:
+        return cloud is not None and names_product(Count(**cloud.model_dump(exclude={"markup_percent"})), product, connector)
+    return reads_cloud(cloud, product["source"], connector)
 
 
 def names_product(count: Count, product: Mapping[str, Any], connector: str) -> bool:

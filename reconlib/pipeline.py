@@ -101,6 +101,7 @@ def run_stages(inputs: Inputs, rules: Rules) -> Made:
             currency=inputs.currency,
             rules=rules,
             tables=inputs.tables,
+            status=inputs.status,
             cells=compared.judged.to_pylist(),
             counts=counted.counts,
             record_buckets=counted.buckets,

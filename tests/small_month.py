@@ -150,6 +150,7 @@ def run_month(
             currency="USD",
             rules=parsed,
             tables=tables,
+            status=status,
             cells=compared.judged.to_pylist(),
             counts=counted.counts,
             record_buckets=counted.buckets,

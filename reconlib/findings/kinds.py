@@ -60,6 +60,7 @@ class Facts:
     currency: str
     rules: Rules
     tables: Mapping[str, pa.Table]  # canonical
+    status: pa.Table | None = field(default=None, kw_only=True)  # source_status; null: no source is known to be complete
     cells: Sequence[Row]  # judged cells of the comparison
     counts: pa.Table
     record_buckets: pa.Table
@@ -68,6 +69,7 @@ class Facts:
     rejects: pa.Table | None = None
     unmatched: Sequence[Row] = ()  # count rules that caught nothing
     gaps: Sequence[Row] = ()  # units one service has and another lacks (T62)
+    audit: Sequence[Row] = ()  # VENDOR_AUDIT: what vendors charge, checked
     previous: pa.Table | None = None  # last month's findings, for how long each has been open (T118)
     history: Sequence[pa.Table] = ()  # comparison tables of the months before, newest first
     clients: Mapping[str, str] = field(default_factory=dict)  # id -> name

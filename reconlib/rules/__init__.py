@@ -10,11 +10,12 @@ from reconlib.rules.book import (
     Unusual,
     read_rules,
 )
-from reconlib.rules.counts import Bundle, Count, Ignore, Qty, Rounded, Where
+from reconlib.rules.counts import Bundle, Cloud, Count, Ignore, Qty, Rounded, Where
 from reconlib.rules.prices import Convention, Escalator, Outlier, PriceModel, Tier
 
 __all__ = [
     "Bundle",
+    "Cloud",
     "Convention",
     "Count",
     "Escalator",

@@ -11,11 +11,11 @@ from typing import Annotated, Literal
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from reconlib.errors import SettingsError
-from reconlib.rules.counts import Bundle, Count, Ignore, Qty, Rounded
+from reconlib.rules.counts import Bundle, Cloud, Count, Ignore, Qty, Rounded
 from reconlib.rules.prices import Amount, Convention, Escalator, Outlier, Percent, PriceModel
 from reconlib.settings import Strict, Text, read_yaml
 
-Basis = Literal["count", "seat", "user", "device", "mailbox", "licence", "gb", "flat", "none"]
+Basis = Literal["count", "seat", "user", "device", "mailbox", "licence", "gb", "flat", "cloud", "none"]
 
 
 class Tolerance(Strict):
@@ -42,6 +42,7 @@ class ServiceRule(Strict):
     pool: Qty | None = None  # units the MSP is committed to over all clients; what nobody uses is its own cost (T38)
     included: Qty = Decimal(0)  # T39, on top of the lines' own
     bundle: Bundle | None = None
+    cloud: Cloud | None = None  # billed by what the vendor charges, with a markup; its basis is cloud
     price: PriceModel | None = None  # null: quantity × the line's price
     escalator: Escalator | None = None
     tolerance: Tolerance | None = None  # null: the book's
@@ -55,6 +56,19 @@ class ServiceRule(Strict):
                     "a purchase has no class, serial, day or last-seen date: where, unless, dedupe, take and stale_days belong under used"
                 )
         return counts
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cloud_is_a_basis(cls, content: object) -> object:
+        return {"basis": "cloud", **content} if isinstance(content, dict) and content.get("cloud") is not None else content
+
+    @model_validator(mode="after")
+    def _cloud_has_no_count(self) -> ServiceRule:
+        if (self.cloud is not None) != (self.basis == "cloud"):
+            raise ValueError("cloud: basis: cloud and the cost it passes on belong together")
+        if self.cloud is not None and (self.used or self.purchased or self.price):
+            raise ValueError("cloud: what is billed by cost has no used, purchased or price")
+        return self
 
     @model_validator(mode="after")
     def _not_below_the_minimum(self) -> ServiceRule:

@@ -64,6 +64,21 @@ class Bundle(Strict):
     covers: dict[Text, Qty]  # service -> units inside one bundle
 
 
+class Cloud(Strict):
+    """Vendor charges passed on with a markup; such a service is billed by cost and has no count."""
+
+    connector: Text | None = None  # every source read by this connector …
+    source: Text | None = None  # … or one source by its name in params
+    products: list[Text] = Field(default_factory=list)  # vendor product ids, SKUs or exact names; empty: all that is charged there
+    markup_percent: Annotated[Decimal, BeforeValidator(exact), Field(ge=0, le=1000)]
+
+    @model_validator(mode="after")
+    def _from_somewhere(self) -> Cloud:
+        if self.connector is None and self.source is None:
+            raise ValueError("connector: say whose charges are passed on, by connector or by source")
+        return self
+
+
 class Ignore(Strict):
     """Usage that is never billed, said on purpose: not "unaccounted"."""
 
