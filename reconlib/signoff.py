@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from reconlib.errors import SignOffError
+from reconlib.findings.charges import INVOICE_SUM
 from reconlib.ledger import Event, Ledger, canonical_json, utc_text
 from reconlib.period import Period
 from reconlib.review import CHANGE_KINDS, finding_decisions, mapping_decisions
@@ -70,6 +71,7 @@ def check_gates(
     undecided = [row for row in rows if row["status"] == "open"]
     above = [row for row in undecided if row["monthly_impact"] is not None and abs(row["monthly_impact"]) > materiality]
     unknown = [row for row in undecided if row["kind"] in UNKNOWN_KINDS or (row["kind"] in CHANGE_KINDS and row["monthly_impact"] is None)]
+    unknown += [row for row in undecided if row["rule"] == INVOICE_SUM]  # an invoice whose lines do not add up (T6)
     return (
         _gate("sources", failed, "every source is complete", "sources not complete", "10 Sync"),
         _gate("mapping", _unmapped(accounts, rows), "all usage is mapped or excluded", "unmapped with usage", "20 Mapping review"),

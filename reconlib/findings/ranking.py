@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from reconlib.findings.billing import check_billing, check_bundles
+from reconlib.findings.charges import check_charges
+from reconlib.findings.cloud import check_cloud
 from reconlib.findings.history import check_history, check_timing
 from reconlib.findings.kinds import BILLING_KINDS, UNKNOWN_KINDS, Facts, Row
 from reconlib.findings.mapping import check_accounts, check_products
@@ -34,8 +36,11 @@ CHECKS = (
 )
 
 
+    check_charges,
 def find_differences(facts: Facts) -> pa.Table:
     """Every finding of a month, ranked by absolute monthly impact, unknown money last."""
+_BY_RULE = ("unmatched_rule", "vendor_invoice_mismatch")  # a service may have two of them, each of another rule or check
+
     import pyarrow as pa
 
     history = {row["finding_id"]: row for row in facts.previous.to_pylist()} if facts.previous is not None else {}
@@ -57,7 +62,7 @@ def finding_id(book: str, row: Mapping[str, Any]) -> str:
     """Id that stays the same from month to month for the same kind of gap in the same place."""
     place = ("kind", "client_id", "service_id", "source", "vendor_account_id", "vendor_product_id")
     parts = [book, *(row.get(name) or "" for name in place if name != "source" or row["kind"] not in (*BILLING_KINDS, *UNKNOWN_KINDS))]
-    parts += [row["rule"]] if row["kind"] == "unmatched_rule" else []  # a service may have two
+    parts += [row["rule"]] if row["kind"] in _BY_RULE else []
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
 
 

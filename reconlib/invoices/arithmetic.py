@@ -75,15 +75,13 @@ def _check_line(row: Row, others: Sequence[Row]) -> Checked:
         off = amount > 0 and plain_type(row) == "customercredit"
         return Checked(-amount if off else amount, off, "a credit that charges" if off else "")
     fair = _fair_prices(row, others)
-    sign = direction(row) or 1
     if price is None:
-        if not fair:
-            return Checked(None, is_off=False)
-        return _nearest(row, [sign * one for one in fair], "the list price and its days")
+        guess = _nearest(row, fair)
+        return Checked(None, is_off=False) if guess.is_off else guess  # a flat or rebated item does not say what a unit of it came to
     expected = price * units * rate_of(row)
     if abs(amount - expected) > allowed(row):
-        best = _nearest(row, [sign * one for one in fair], "")
-        if fair and not best.is_off:
+        best = _nearest(row, fair)
+        if not best.is_off:
             return best  # the price is printed short, the days say the same as the amount (T79)
         return Checked(expected, is_off=True, why=f"{_n(price)} × {_n(units)} is {_money(expected, row)}")
     if charge_kind(row) != "change" or is_trial(row) or not price or not fair:
@@ -105,13 +103,13 @@ def _check_price(row: Row, others: Sequence[Row], fair: list[Decimal], expected:
     return Checked(right, is_off=True, why=f"{days} days cost {_n(round(best, 6))} a unit, the line says {_n(mine)}")
 
 
-def _nearest(row: Row, prices: Sequence[Decimal], words: str) -> Checked:
-    sums = [one * abs(row["quantity_qty"]) * rate_of(row) for one in prices]
+def _nearest(row: Row, prices: Sequence[Decimal]) -> Checked:
+    """The line at the price nearest to what it says; off where none is near, or there is none."""
+    sums = [(direction(row) or 1) * one * abs(row["quantity_qty"]) * rate_of(row) for one in prices]
     if not sums:
         return Checked(None, is_off=True)
     best = min(sums, key=lambda one: (abs(row["amount"] - one), one))
-    off = abs(row["amount"] - best) > allowed(row)
-    return Checked(best, off, f"{words} say {_money(best, row)}" if off else "")
+    return Checked(best, is_off=abs(row["amount"] - best) > allowed(row))
 
 
 def _fair_prices(row: Row, others: Sequence[Row]) -> list[Decimal]:

@@ -80,22 +80,24 @@ def audit_charges(
         products: product_mapping.
         as_of: the day seats are compared on.
         tolerance: money the lines of an invoice may differ from its head, in its currency; above it none of them is audited (T6).
-        own_clients: ids of the MSP itself: its charges are its own cost, billed to nobody (T55).
+        own_clients: the MSP itself, by id or code: its charges are its own cost, billed to nobody (T55).
 
     Raises:
         TieOutError: a line was lost or looked at twice.
     """
     charges = tables["vendor_charges"]
+    own = {r["client_id"] for r in _rows(tables["clients"], ["client_id", "client_code"]) if not {*r.values()}.isdisjoint(own_clients)}
     heads = check_heads(tables["vendor_invoices"].to_pylist(), _sums(charges), tolerance)
     stopped = {key for head in heads if head["status"] == "stopped" for key in head["ids"]}
     place = _Places(accounts, products)
     tallies, kept, spends, unknown, touched = _read(charges, stopped)
-    for rows in kept.values():
+    audited = {group: [row for row in rows if (row["source"], row["invoice_id"]) not in stopped] for group, rows in kept.items()}
+    for rows in audited.values():
         for row in rows:
             tallies[_line_key(row)].add(row, check_line(row, rows))
     made = [place.of({"check": "invoice_sum", **{k: v for k, v in head.items() if k != "ids"}}) for head in heads]
     made += [place.of(_line_row(key, tally, is_stopped=(key[0], key[1]) in stopped)) for key, tally in tallies.items()]
-    doubles = _doubles(kept, tables["vendor_products"])
+    doubles = _doubles(audited, tables["vendor_products"])
     made += [place.of(row) for row in _double_rows(doubles)]
     again = {(d.line["source"], d.line["charge_id"]) for d in doubles}
     once = {key: [row for row in rows if (row["source"], row["charge_id"]) not in again] for key, rows in kept.items()}
@@ -105,7 +107,7 @@ def audit_charges(
     made += [place.of(row) for row in compare_seats(seen, bought, services=place.services, clients=place.clients)]
     made += [place.of(cost) for one in seen if (cost := compare_cost(one))]
     made += [place.of(row) for row in check_mapped(spends, accounts, products)]
-    made += [place.of(row) for row in check_billed(spends, made, place, _states(cells), own_clients)]
+    made += [place.of(row) for row in check_billed(spends, made, place, _states(cells), own)]
     made += [place.of(row) for row in _unknown_types(unknown)]
     _tie_out(charges, made)
     return make_table(VENDOR_AUDIT, (_finished(row) for row in made))
@@ -184,13 +186,14 @@ def _read(
         spends.setdefault(spend_key, Spend()).add(row, kind)
         if kind == "unknown":
             unknown.setdefault((row["source"], row["currency"]), []).append({n: row[n] for n in ("charge_type", "amount", "evidence")})
-        if (row["source"], row["invoice_id"]) in stopped:
+        is_stopped = (row["source"], row["invoice_id"]) in stopped
+        if is_stopped:
             tally.add(row, None)
             touched.add((row["source"], row["subscription_id"]))
-        elif kind in ("start", "change"):
+        if kind in ("start", "change"):
             group = row["source"], row["vendor_account_id"], row["subscription_id"], row["vendor_product_id"]
             kept.setdefault(group, []).append(row)
-        else:
+        elif not is_stopped:
             tally.add(row, check_line(row))
     return tallies, kept, spends, unknown, touched
 
