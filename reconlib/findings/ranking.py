@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CHECKS = (
     check_billing,
     check_timing,
+    check_cloud,
     check_cost,
     check_purchases,
     check_bundles,
@@ -33,14 +34,14 @@ CHECKS = (
     check_rejects,
     check_rules,
     check_history,
+    check_charges,
 )
 
-
-    check_charges,
-def find_differences(facts: Facts) -> pa.Table:
-    """Every finding of a month, ranked by absolute monthly impact, unknown money last."""
 _BY_RULE = ("unmatched_rule", "vendor_invoice_mismatch")  # a service may have two of them, each of another rule or check
 
+
+def find_differences(facts: Facts) -> pa.Table:
+    """Every finding of a month, ranked by absolute monthly impact, unknown money last."""
     import pyarrow as pa
 
     history = {row["finding_id"]: row for row in facts.previous.to_pylist()} if facts.previous is not None else {}
