@@ -81,6 +81,7 @@ def run(lines, charges, rules=AZURE, *, clients="", services="", failed=(), agre
     inputs = Inputs("test", OCTOBER, OCTOBER.end, "USD", tables, status, accounts, products)
     staged = run_stages(inputs, parsed)
     run.cells = staged.compared.cells.to_pylist()
+    run.kinds = [row["kind"] for row in staged.findings.to_pylist() if row["service_id"] == "AZURE"]
     return [row for row in staged.findings.to_pylist() if (row["rule"] or "").endswith(".cloud")]
 
 
@@ -159,6 +160,7 @@ def test_t19_cost_of_nobody_is_in_no_clients_bill():
 
 def test_cost_no_line_bills_is_new_revenue():
     assert in_money(run("client  service  qty\n", "amount\n100")) == [("ACME", "new_revenue", Decimal("115.00"))]
+    assert run.kinds == ["new_revenue"]  # the audit of charges does not say it again
 
 
 @pytest.mark.parametrize(
