@@ -106,6 +106,14 @@ def test_what_is_billed_apart_stays_apart(charges):
     assert sum(c["amount"] for c in found) == Decimal(54)
 
 
+def test_the_order_of_rows_changes_no_charge(charges):
+    rows = [{"BilledCost": f"0.{n}", "SubAccountId": f"S{n % 3}", "ChargePeriodStart": f"2026-10-{n:02d}"} for n in range(1, 31)]
+    keep = ("charge_id", "amount", "start_date", "end_date", "description")
+    first, again = ([tuple(c[name] for name in keep) for c in charges(*some)] for some in (rows, rows[::-1]))
+    assert sorted(first) == sorted(again)
+    assert len(first) == 3
+
+
 def test_every_charge_leads_back_to_its_rows():
     bodies = [export({"ServiceName": "Storage"}, {}, {"BilledCost": "5"}), export({"BilledCost": "7"})]
     stored = [StoredPage(page, f"v/s/p{n}") for n, page in enumerate(pages(*bodies), 1)]
