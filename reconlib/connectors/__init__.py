@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconlib.connectors import connectwise_psa, focus, huntress, msgraph, ninjaone, pax8
+from reconlib.connectors import connectwise_psa, focus, huntress, msgraph, ninjaone, partner_center, partner_center_file, pax8
 from reconlib.connectors.contract import Connector
 from reconlib.connectors.file import FILE
 
@@ -13,5 +13,7 @@ CONNECTORS: dict[str, Connector] = {
     "huntress": huntress.CONNECTOR,
     "msgraph": msgraph.CONNECTOR,
     "ninjaone": ninjaone.CONNECTOR,
+    "partner_center": partner_center.CONNECTOR,
+    "partner_center_file": partner_center_file.CONNECTOR,
     "pax8": pax8.CONNECTOR,
 }

@@ -7,6 +7,8 @@ Source: Partner Center, "Read the new commerce invoice reconciliation file" and 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from datetime import date
 from decimal import Decimal, localcontext
 from typing import Any
 
-from reconlib.connectors.contract import Row
+from reconlib.connectors.contract import Reject, Row
 from reconlib.connectors.fields import UnreadableError, utc_day
 from reconlib.errors import DataError, ShapeError, nearest
 from reconlib.money import FINE_SCALE, to_decimal
@@ -27,6 +29,7 @@ RENAMED = {
     "rateofpartnerearnedcredit": ("partnerearnedcreditpercentage",),
     "rateofcredit": ("creditpercentage",),
 }
+_TODAY = {old: new for new, olds in RENAMED.items() for old in olds}
 _PERCENT = {"partnerearnedcreditpercentage", "creditpercentage"}  # 15 where the newer column says 0.15
 _NEEDED = ("customerId", "productId", "skuId", "chargeType", "billableQuantity", "effectiveUnitPrice", "subtotal", "currency")
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T].*)?")
@@ -99,6 +102,21 @@ class Seen:
     products: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class Numbers:
+    """Names for lines that have none."""
+
+    given: dict[str, int] = field(default_factory=dict)
+
+    def of(self, values: Mapping[str, Any]) -> str:
+        """The line's own content, and how often that stood before: read twice it is the same, sent twice it stays two (T11)."""
+        today = {_TODAY.get(name := str(key).strip().lower(), name): value for key, value in values.items()}
+        content = json.dumps(today, sort_keys=True, default=str)
+        sign = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
+        self.given[sign] = self.given.get(sign, 0) + 1
+        return sign if self.given[sign] == 1 else f"{sign}.{self.given[sign]}"
+
+
 def read_line(values: Mapping[str, Any], where: str, evidence: str) -> Line:
     """The line by lower-case names.
 
@@ -115,6 +133,14 @@ def read_line(values: Mapping[str, Any], where: str, evidence: str) -> Line:
                 hint=f"{nearest(name, values)}; the vendor changed its columns",
             )
     return line
+
+
+def line_rows(line: Line, source: str, number: str, *, is_billed: bool, seen: Seen) -> Iterator[Row | Reject]:
+    """Rows of one line, or why it cannot be used."""
+    try:
+        yield from list(charge_rows(line, source, number, is_billed=is_billed, seen=seen))
+    except UnreadableError as error:
+        yield Reject(error.column_name, error.value, error.reason, line.evidence)
 
 
 def charge_rows(line: Line, source: str, number: str, *, is_billed: bool, seen: Seen) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""The one door to vendors: authenticated GETs that wait when asked, give up in time, and never carry a secret elsewhere.
+"""The one door to vendors: authenticated questions that wait when asked, give up in time, and never carry a secret elsewhere.
 
 Held here for every connector (DESIGN section 6): credentials stay on the origin they were given for, redirects and next links to another
 origin stop the source, retries and pages are bounded, and no message or log line shows a query or a secret.
@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from ipaddress import ip_address
 from typing import Any, Literal, NoReturn, Self
+from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
@@ -119,6 +120,63 @@ class Transport:
             )
         return self._answer(endpoint, url)
 
+    def ask(self, endpoint: str, path: str, body: Mapping[str, str]) -> str:
+        """Address at which the answer to a long question will stand: POST, answered by 202 and a Location on the vendor's own origin.
+
+        Raises:
+            AuthenticationError, VendorError: as ``get``; or the vendor names no place, or one elsewhere.
+        """
+        url = httpx.URL(f"{str(self._base).rstrip('/')}/{path.lstrip('/')}")
+        response = self._send(endpoint, url, question=body)
+        place = response.headers.get("Location", "")
+        if not place:
+            raise ShapeError("accepted, and no Location says where the answer will be", where=self._where(endpoint), hint="tell the vendor")
+        return str(self._own(place, endpoint))
+
+    def poll(self, endpoint: str, place: str) -> tuple[Any, float | None]:
+        """What stands at the place of a long answer by now, and seconds the vendor asks to wait before looking again; never kept.
+
+        Raises:
+            AuthenticationError, VendorError, ShapeError: as ``get``.
+        """
+        response = self._send(endpoint, self._own(place, endpoint))
+        return read_json(response.content, where=self._where(endpoint)), _retry_after(response, self._now)
+
+    def wait(self, endpoint: str, seconds: float) -> None:
+        """Wait as a vendor asked, if a run can."""
+        self._wait(endpoint, seconds)
+
+    def download(self, endpoint: str, folder: str, name: str, signature: SecretStr, *, hosts: tuple[str, ...]) -> bytes:
+        """Bytes of one file in a store the vendor leases for a while, asked for by the lease's signature and by nothing else.
+
+        The signature is a credential: it goes to a host under one of ``hosts`` only (or the vendor's own), in a request that carries no
+        other, and stands in no message.
+
+        Raises:
+            VendorError: the folder is elsewhere; nothing is sent there. And as ``get``.
+        """
+        root = _url(folder)
+        leased = root.scheme == "https" and any(root.host.endswith(f".{host}") for host in hosts)
+        if root.userinfo or root.query or not (leased or _origin(root) == _origin(self._base)):
+            raise VendorError(
+                f"the files are said to be at {root.scheme or '?'}://{root.host or '?'}; not fetched",
+                where=self._where(endpoint),
+                hint="their signature goes to the vendor's own stores only; tell the vendor",
+            )
+        path = f"{root.raw_path.decode('ascii').rstrip('/')}/{quote(name, safe='')}"
+        url = root.copy_with(raw_path=f"{path}?{signature.get_secret_value().lstrip('?')}".encode("ascii", "replace"))
+        return self._send(endpoint, url, is_signed=True).content
+
+    def _own(self, place: str, endpoint: str) -> httpx.URL:
+        url = _url(place)
+        if not url.host or url.userinfo or _origin(url) != _origin(self._base):
+            raise VendorError(
+                f"the answer is said to be at {url.scheme or '?'}://{url.host or '?'}, not at {self._base.host}; not followed",
+                where=self._where(endpoint),
+                hint="credentials never leave the address in params",
+            )
+        return url
+
     def _answer(self, endpoint: str, url: httpx.URL) -> Answer:
         line, whole = _request_line(url), str(url)
         if whole in self._asked:
@@ -131,13 +189,13 @@ class Transport:
         next_url = response.links.get("next", {}).get("url")
         return Answer(response.content, content, dict(response.headers), next_url, line)
 
-    def _send(self, endpoint: str, url: httpx.URL) -> httpx.Response:
-        """The answer with status 200, after as many tries as allowed."""
+    def _send(self, endpoint: str, url: httpx.URL, *, question: Mapping[str, str] | None = None, is_signed: bool = False) -> httpx.Response:
+        """The answer with status 200, or 202 to a question, after as many tries as allowed. A signed address carries no credentials."""
         for attempt in range(1, MAX_TRIES + 1):
             if self._bucket:
                 self._bucket.take()
             try:
-                response = self._client.get(url, auth=self._auth)
+                response = self._once(url, question, is_signed=is_signed)
             except _TokenRefused as refused:
                 wait = None if refused.response.status_code not in (429, 503) else _retry_after(refused.response, self._now)
                 if wait is None or attempt == MAX_TRIES:
@@ -146,18 +204,25 @@ class Transport:
                 continue
             except (httpx.TimeoutException, httpx.RemoteProtocolError, httpx.ReadError) as error:
                 if attempt == MAX_TRIES or error.request.method == "POST":  # a token is not asked for twice blindly
-                    raise self._broken(endpoint, error) from None
+                    raise self._broken(endpoint, error, url) from None
                 self._sleep(BACK_OFF_S * 2 ** (attempt - 1))
                 continue
             except httpx.HTTPError as error:
-                raise self._broken(endpoint, error) from None
-            if response.status_code == 200:
+                raise self._broken(endpoint, error, url) from None
+            if response.status_code == (200 if question is None else 202):
                 return response
             if response.status_code not in _RETRIED or attempt == MAX_TRIES:
                 self._refuse(endpoint, response)
             wait = _retry_after(response, self._now)
             self._wait(endpoint, BACK_OFF_S * 2 ** (attempt - 1) if wait is None else wait)
         raise AssertionError("unreachable")
+
+    def _once(self, url: httpx.URL, question: Mapping[str, str] | None, *, is_signed: bool) -> httpx.Response:
+        if is_signed:  # sent bare: neither credentials nor headers nor cookies of this vendor
+            return self._client.send(httpx.Request("GET", url), auth=None)
+        if question is None:
+            return self._client.get(url, auth=self._auth)
+        return self._client.send(self._client.build_request("POST", url, json=dict(question)), auth=self._auth)
 
     def _wait(self, endpoint: str, seconds: float) -> None:
         if seconds > self._max_wait_s:
@@ -179,9 +244,9 @@ class Transport:
             raise VendorError(f"redirects to {target}, not followed ({status})", where=where, hint=hint or "correct base_url in params")
         raise VendorError(f"answered {status}", where=where, hint=hint or ("try again later" if status in _RETRIED else "check base_url"))
 
-    def _broken(self, endpoint: str, error: httpx.HTTPError) -> ReconError:
+    def _broken(self, endpoint: str, error: httpx.HTTPError, asked: httpx.URL) -> ReconError:
         host = error.request.url.host
-        where = self._where("token" if error.request.method == "POST" else endpoint)
+        where = self._where("token" if error.request.method == "POST" and error.request.url != asked else endpoint)
         if isinstance(error, httpx.TimeoutException):
             return VendorError(f"{host} did not answer in time", where=where, hint="try again later; check base_url and the network")
         if isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError)):

@@ -60,6 +60,10 @@ def _checked(key: tuple[str, str], heads: list[Row], sums: Mapping[tuple[str, st
         row |= {"stated_amount": stated, "status": "unchecked"}
         if not heads:
             return row | {"explanation": f"Invoice {invoice}: its head was not read, so its {lines} lines are not proved complete."}
+        if not lines and all(h["amends_invoice_id"] for h in heads):
+            return row | {
+                "explanation": f"Credit note {invoice} takes from {heads[0]['amends_invoice_id']}, which is not among these invoices."
+            }
         if len(currencies) > 1:
             return row | {
                 "status": "stopped",
