@@ -1,6 +1,6 @@
 """Contracted, billed, purchased, used and expected, client by client and service by service (FIELD.md 2.1, 2.3, 2.5).
 
-``comparison.sql`` makes the numbers; here each cell gets its status, its money (divided once, rounded by name) and its sentence.
+``comparison.sql`` makes the numbers and the status; here each cell gets its money, divided once and rounded by name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reconlib.counting import BY_MAPPING
 from reconlib.engine import DUCKDB, Engine, read_sql, run_sql
 from reconlib.errors import SettingsError, TieOutError, nearest
-from reconlib.explanations import Known, explain_cell, is_likely, sources_read
+from reconlib.explanations import is_likely, sources_read
 from reconlib.money import round_amount
 from reconlib.period import Period
 from reconlib.pricing import price_difference
@@ -73,7 +73,7 @@ def compare_quantities(
             **{name: tables[name] for name in ("clients", "services", "agreements", "agreement_lines")},
             "counts": counts,
             "earlier_counts": earlier[0] if earlier else counts.slice(0, 0),
-            "service_rules": _service_rules(rules, tables, products, status),
+            "service_rules": _service_rules(rules, tables, products, status, counts),
             "overrides": _overrides(rules, tables),
             "bundles": _bundles(rules, tables),
             "peaks": _peaks(rules, tables, earlier, period),
@@ -87,7 +87,6 @@ def compare_quantities(
         engine=engine,
     )
     judged = _with_money(out["cells"].sort_by([("client_id", "ascending"), ("service_id", "ascending")]), rules, rates)
-    judged = _with_words(judged, Known.of(rules, status, accounts, products))
     cells = check_table(COMPARISON, judged.select(COMPARISON.names()).cast(COMPARISON.arrow()))
     lines = check_table(LINE_BUCKETS, out["line_buckets"].select(LINE_BUCKETS.names()).cast(LINE_BUCKETS.arrow()))
     if lines.num_rows != (given := tables["agreement_lines"].num_rows):
@@ -95,13 +94,17 @@ def compare_quantities(
     return Comparison(cells, lines, judged)
 
 
-def _service_rules(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Table, status: pa.Table) -> pa.Table:
+def _service_rules(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Table, status: pa.Table, counts: pa.Table) -> pa.Table:
     any_failed = any(row["status"] != "complete" for row in status.to_pylist())
     mapped: dict[str, set[str]] = {}
     for row in products.to_pylist():
         if row["state"] == "mapped":
             mapped.setdefault(row["service_id"], set()).add(row["source"])
-    counted = set(tables["usage_records"]["source"].unique().to_pylist())
+    counted = {
+        row["source"]
+        for row in counts.select(["source", "measure"]).group_by(["source", "measure"]).aggregate([]).to_pylist()
+        if row["measure"] == "used"
+    }
     rows = []
     for service in tables["services"].to_pylist():
         code = service["service_code"]
@@ -288,14 +291,14 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
     columns = {name: cells[name].to_pylist() for name in ("line_cost", "unit_cost", "vendor_cost", "vendor_currency")}
     impact = [ZERO if same else None for same in agrees.to_pylist()]
     models = {code: rule.price for code, rule in rules.services.items() if rule.price is not None}
-    for i in pc.indices_nonzero(worked).to_pylist():
-        row = {name: cells[name][i].as_py() for name in _MONEY}
+    which = pc.indices_nonzero(worked)
+    for i, row in zip(which.to_pylist(), cells.select(_MONEY).take(which).to_pylist(), strict=True):
         cycle, currency = row["cycle_months"], row["currency"]
         if row["vendor_cost"] is not None and row["vendor_currency"] not in (currency, SEVERAL) and rates:
             row["vendor_cost"] = rates.convert(row["vendor_cost"], row["vendor_currency"], currency).quantize(MICRO, "ROUND_HALF_UP")
             columns["vendor_cost"][i], columns["vendor_currency"][i] = row["vendor_cost"], currency
             row["vendor_currency"] = currency
-        if row["line_cost"] is not None:
+        if row["line_cost"] is not None and cycle > 1:
             columns["line_cost"][i] = (row["line_cost"] / cycle).quantize(MICRO, "ROUND_HALF_UP")
         same = row["vendor_currency"] in (None, currency)
         columns["unit_cost"][i] = row["vendor_cost"] if row["vendor_cost"] is not None and same else columns["line_cost"][i]
@@ -310,24 +313,10 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
 
 ZERO, MICRO = Decimal(0), Decimal("0.000001")
 SEVERAL = "XXX"  # stands for several currencies (ISO 4217: no currency)
-_MONEY = (
+_MONEY = [
     *("service_code", "variance_qty", "due_qty", "billed_qty", "unit_price", "line_cost", "vendor_cost", "vendor_currency"),
     *("cycle_months", "currency"),
-)
-_NOTHING_TO_SAY = ("matched", "covered", "flat", "cloud")
-
-
-def _with_words(cells: pa.Table, known: Known) -> pa.Table:
-    """The cells with what waits and one sentence, where there is something to say."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    quiet = pc.and_(pc.is_in(cells["status"], pa.array(_NOTHING_TO_SAY)), pc.invert(cells["is_waiting"]))
-    said: list[str | None] = [None] * cells.num_rows
-    loud = pc.indices_nonzero(pc.invert(quiet))
-    for i, row in zip(loud.to_pylist(), cells.take(loud).to_pylist(), strict=True):
-        said[i] = explain_cell(row, known)
-    return cells.append_column("explanation", pa.array(said, pa.string()))
+]
 
 
 def _put(cells: pa.Table, columns: Mapping[str, list[Any]], texts: tuple[str, ...] = ()) -> pa.Table:

@@ -7,7 +7,7 @@
 --      bundles (bundle_service_id, service_id, units_qty, is_anchor), peaks (client_id, service_id, peak_qty), own_clients (client_id),
 --      trust (client_id, source, factor), reads (service_id, source), waiting (client_id, service_id, source; one of the two ids is null),
 --      run (as_of, period_start, next_start, currency)
--- Out: placed_lines (every line and its scope), cells (numbers and status; money and words follow in comparison.py), line_buckets
+-- Out: cells (numbers and status; money follows in comparison.py), line_buckets
 -- Only +, -, x, %, min, max and SUM touch quantities. GREATEST and LEAST skip nulls, so every one stands behind a test for null (T1).
 
 -- 1. Scope of every line (T13–T18).

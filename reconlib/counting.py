@@ -11,11 +11,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconlib.engine import DUCKDB, Engine, Traits, read_sql, run_sql, traits_view
+from reconlib.engine import DUCKDB, Engine, read_sql, run_sql
 from reconlib.errors import SettingsError, TieOutError, nearest
 from reconlib.mapping import names_product, reads_source
 from reconlib.rules import Count, Ignore, Rules, ServiceRule
 from reconlib.schema import COUNTS, RECORD_BUCKETS, RECORDS, check_table
+from reconlib.traits import COLUMNS, Condition, Traits, groups_view, records_view
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,18 +45,21 @@ class _Plan:
     specs: list[Row] = field(default_factory=list)
     products: list[Row] = field(default_factory=list)
     ignores: list[Row] = field(default_factory=list)
-    wheres: list[tuple[str, Mapping[str, list[str]], Mapping[str, list[str]]]] = field(default_factory=list)
+    conditions: list[Condition] = field(default_factory=list)
+    asked: dict[str, set[int]] = field(default_factory=dict)  # source -> conditions its records are asked
     stale_days: list[int] = field(default_factory=list)  # ascending
 
-    def bits(self, key: str, where: Mapping[str, list[str]], unless: Mapping[str, list[str]]) -> int:
+    def bits(self, key: str, where: Mapping[str, list[str]], unless: Mapping[str, list[str]], sources: list[str]) -> int:
         """The bit of one condition; 0 for none, so that every record passes."""
         if not where and not unless:
             return 0
-        for number, (_, wanted, unwanted) in enumerate(self.wheres):
-            if (wanted, unwanted) == (where, unless):
-                return 1 << number
-        self.wheres.append((key, where, unless))
-        return 1 << (len(self.wheres) - 1)
+        known = [number for number, known in enumerate(self.conditions) if (known.where, known.unless) == (where, unless)]
+        if not known:
+            known = [len(self.conditions)]
+            self.conditions.append(Condition(key, where, unless))
+        for source in sources:
+            self.asked[source].add(known[0])
+        return 1 << known[0]
 
 
 def count_units(
@@ -79,12 +83,12 @@ def count_units(
         SettingsError: a rule names a service, source, connector, product or field that does not exist, or catches nothing.
         TieOutError: a record is in no bucket or in two.
     """
-    inputs, values, view = _laid_out(tables, accounts, products, status, rules, as_of)
+    inputs, values, views = _laid_out(tables, accounts, products, status, rules, as_of)
     out = run_sql(
         read_sql("counting.sql"),
         inputs,
         values=values,
-        views={"usage_traits": view},
+        views=views,
         results=("counts", "record_buckets", "unmatched", "keyless", "gaps", "totals"),
         engine=engine,
     )
@@ -108,21 +112,22 @@ def list_records(
     account: tuple[str, str] | None = None,
     engine: Engine = DUCKDB,
 ) -> pa.Table:
-    """The records behind a client's counts, or of one account (source, vendor_account_id), each with its bucket: RECORDS.
+    """The records behind a client's counts, or of one account (source, vendor_account_id), or all, each with its bucket: RECORDS.
 
     Grain: one record and service it counts for; one row with no service where it counts for none.
     """
-    inputs, values, view = _laid_out(tables, accounts, products, status, rules, as_of)
+    inputs, values, views = _laid_out(tables, accounts, products, status, rules, as_of)
     rows = accounts.select(["source", "vendor_account_id", "client_id", "state"]).to_pylist()
     chosen = [
         {"source": row["source"], "vendor_account_id": row["vendor_account_id"]}
         for row in rows
         if (row["state"] == "mapped" and row["client_id"] == client_id and client_id is not None)
         or (row["source"], row["vendor_account_id"]) == account
+        or (client_id is None and account is None)
     ]
     inputs["chosen"] = _table({"source": "text", "vendor_account_id": "text"}, chosen)
     script = read_sql("counting.sql") + read_sql("records.sql")
-    out = run_sql(script, inputs, values=values, views={"usage_traits": view}, results=("listed",), engine=engine)
+    out = run_sql(script, inputs, values=values, views=views, results=("listed",), engine=engine)
     listed = out["listed"].select(RECORDS.names()).cast(RECORDS.arrow())
     return listed.sort_by([(name, "ascending") for name in ("source", "record_kind", "record_id", "service_id")])
 
@@ -147,7 +152,7 @@ _PAIR = {"service_id": "text", "other_id": "text", "reason": "text"}
 
 def _laid_out(
     tables: Mapping[str, pa.Table | Path], accounts: pa.Table, products: pa.Table, status: pa.Table, rules: Rules, as_of: date
-) -> tuple[dict[str, pa.Table | Path], Row, Any]:
+) -> tuple[dict[str, pa.Table | Path], Row, dict[str, Any]]:
     """The tables, values and view counting.sql reads."""
     sources = [
         {"source": row["source"], "is_complete": row["status"] == "complete", "evidence": f"{row['source']}/{row['snapshot_id'] or 'none'}"}
@@ -165,21 +170,25 @@ def _laid_out(
         "ignores": _table(_IGNORE, plan.ignores),
         "pairs": _table(_PAIR, _pairs(rules, tables)),
     }
-    needed = any(field not in Traits.COLUMNS for _, where, unless in plan.wheres for field in (*where, *unless))
+    needed = any(condition.fields() - set(COLUMNS) for condition in plan.conditions)
     traits = Traits(
-        conditions=plan.wheres,
-        attributes=_attributes(usage) if needed else set(),
+        conditions=plan.conditions,
+        asked={source: frozenset(numbers) for source, numbers in plan.asked.items()},
+        attributes=_attributes(usage) if needed else frozenset(),
         stale_before=[as_of - timedelta(days=days) for days in plan.stale_days],
         as_of=as_of,
         needs_key=any(spec["take"] == "any_time" for spec in plan.specs),
+        where=rules.where,
     )
-    return inputs, {"as_of": as_of, "period_start": as_of.replace(day=1)}, traits_view(traits, rules.where)
+    views = {"usage_groups": groups_view(traits)}
+    views |= {f"{part}_traits": records_view(traits, f"{part}_records") for part in ("twin", "pair", "chosen")}
+    return inputs, {"as_of": as_of, "period_start": as_of.replace(day=1)}, views
 
 
 def _plan(rules: Rules, tables: Mapping[str, pa.Table | Path], products: pa.Table, status: pa.Table, as_of: date) -> _Plan:
     connectors = {row["source"]: row["connector"] for row in status.to_pylist()}
     complete = {row["source"] for row in status.to_pylist() if row["status"] == "complete"}
-    plan = _Plan(as_of)
+    plan = _Plan(as_of, asked={source: set() for source in connectors})
     counts = [count for rule in rules.services.values() for count in rule.used]
     plan.stale_days = sorted({rules.stale_days, *(count.stale_days for count in counts if count.stale_days is not None)})
     given = {m: _sources_in(tables[t]) for m, t in (("used", "usage_records"), ("purchased", "purchases"))}
@@ -223,8 +232,8 @@ def _refuse_unknown(rules: Rules, codes: set[str]) -> None:
 
 
 def _refuse_too_many(plan: _Plan, rules: Rules) -> None:
-    if len(plan.wheres) > MAX_WHERES:
-        key = plan.wheres[MAX_WHERES][0]
+    if len(plan.conditions) > MAX_WHERES:
+        key = plan.conditions[MAX_WHERES].key
         hint = "give counts that mean the same the same where, word for word"
         raise SettingsError(f"more than {MAX_WHERES} different where and unless", where=rules.where(key), hint=hint)
 
@@ -232,8 +241,9 @@ def _refuse_too_many(plan: _Plan, rules: Rules) -> None:
 def _add_ignore(plan: _Plan, number: int, ignore: Ignore, rules: Rules, products: list[Row], connectors: Mapping[str, str]) -> None:
     key = f"ignore.{number}"
     like = Count(connector=ignore.connector, source=ignore.source, products=ignore.products)
-    bits = plan.bits(key, ignore.where, {})
-    for source in _sources(like, connectors, rules.where(key)):
+    sources = _sources(like, connectors, rules.where(key))
+    bits = plan.bits(key, ignore.where, {}, sources)
+    for source in sources:
         ids: list[str | None] = [None]
         if ignore.products:
             ids = [p["vendor_product_id"] for p in products if p["source"] == source and names_product(like, p, connectors[source])]
@@ -244,10 +254,11 @@ def _add_ignore(plan: _Plan, number: int, ignore: Ignore, rules: Rules, products
 def _add_count(
     plan: _Plan, count: Count, rule: ServiceRule, spec: Row, rules: Rules, mapped: list[Row], connectors: Mapping[str, str]
 ) -> None:
-    bits = plan.bits(spec["rule"], *_conditions(rule, count))
+    sources = _sources(count, connectors, rules.where(spec["rule"]))
+    bits = plan.bits(spec["rule"], *_conditions(rule, count), sources)
     stale = rules.stale_days if count.stale_days is None else count.stale_days
     day = count.billing_day and min(count.billing_day, monthrange(plan.as_of.year, plan.as_of.month)[1])
-    for source in _sources(count, connectors, rules.where(spec["rule"])):
+    for source in sources:
         found = [row for row in mapped if row["source"] == source]
         ids = sorted(p["vendor_product_id"] for p in found if not count.products or names_product(count, p, connectors[source]))
         spec_id = len(plan.specs) + 1
@@ -342,11 +353,11 @@ def _sources_in(table: pa.Table | Path) -> set[str]:
     return set(table["source"].unique().to_pylist())
 
 
-def _attributes(records: pa.Table | Path) -> set[str]:
+def _attributes(records: pa.Table | Path) -> frozenset[str]:
     """Names of the vendors' own fields that any record carries."""
     script = "CREATE TABLE found AS SELECT DISTINCT attributes FROM records WHERE attributes IS NOT NULL;"
     texts = run_sql(script, {"records": records}, results=("found",))["found"]["attributes"].to_pylist()
-    return {name for text in texts for name in json.loads(text)}
+    return frozenset(name for text in texts for name in json.loads(text))
 
 
 def _table(columns: Mapping[str, str], rows: list[Row]) -> pa.Table:

@@ -1,10 +1,11 @@
 -- From usage records and purchases to counts: which units count for which client and service, and where every record ended.
 --
--- In:  usage_traits (usage_records with passes, stale_level, is_later, has_key: what the rules can tell apart; built from the rules),
---      usage_records, purchases, vendor_products, account_map, product_map, sources (source, is_complete, evidence),
+-- In:  usage_records, purchases, vendor_products, account_map, product_map, sources (source, is_complete, evidence),
 --      count_specs (spec_id, service_id, measure, source, where_bits, stale_rank, dedupe, key_scope, take, billing_date, rule, is_ruled),
 --      spec_products (spec_id, vendor_product_id), ignores (source, vendor_product_id, where_bits, rule), pairs (service_id, other_id, reason),
---      run (as_of, period_start)
+--      run (as_of, period_start), and views built from the rules, each made as soon as what it reads is there:
+--      usage_groups over usage_records, twin_traits over twin_records, pair_traits over pair_records. They add what rules can tell apart:
+--      passes (one bit a condition), stale_level (limits exceeded), is_later, has_key.
 -- Out: counts, record_buckets, unmatched (rules that caught no record of any complete source), keyless, gaps, totals
 -- Records the rules cannot tell apart are one class: everything after step 1 works on classes, however many records there are.
 -- Currency XXX (ISO 4217: no currency) stands for several. Only +, - and SUM touch quantities.
@@ -12,8 +13,8 @@
 -- 1. Classes: usage read once and summed; a purchase is a class with what was bought at the same terms.
 CREATE TABLE usage_sums AS
 SELECT source, vendor_account_id, vendor_product_id, passes, stale_level, is_later, has_key, usage_date,
-       count(*) AS records, CAST(sum(quantity_qty) AS DECIMAL(18, 6)) AS quantity_qty
-FROM usage_traits
+       sum(records) AS records, CAST(sum(quantity_qty) AS DECIMAL(18, 6)) AS quantity_qty
+FROM usage_groups
 GROUP BY source, vendor_account_id, vendor_product_id, passes, stale_level, is_later, has_key, usage_date;
 
 CREATE TABLE purchase_sums AS
@@ -96,26 +97,26 @@ CROSS JOIN run
 WHERE r.client_id IS NOT NULL AND i.class_id IS NULL AND NOT r.free AND r.is_active;
 
 -- 6. Twins: one key twice inside a client (T61), in one source or, where a service says so, in several (T62). Virtual machines share
---    serials, so never across clients. A hash finds the few keys to look at; the key itself decides.
+--    serials, so never across clients. A hash finds the few keys to look at; the key itself decides, below.
 CREATE TABLE keyed_products AS
 SELECT DISTINCT s.source, p.vendor_product_id, s.key_scope
 FROM count_specs AS s JOIN spec_products AS p ON p.spec_id = s.spec_id
 WHERE s.dedupe;
 
-CREATE VIEW keyed AS
-SELECT u.*, a.client_id, k.key_scope, hash(k.key_scope, a.client_id, u.unit_key) AS key_hash
-FROM usage_traits AS u
-JOIN keyed_products AS k ON k.source = u.source AND k.vendor_product_id = u.vendor_product_id
-JOIN account_map AS a ON a.source = u.source AND a.vendor_account_id = u.vendor_account_id AND a.state = 'mapped'
-WHERE u.unit_key IS NOT NULL;
-
 CREATE TABLE twin_hashes AS
-SELECT key_hash FROM keyed GROUP BY key_hash HAVING count(*) > 1;
+SELECT hash(k.key_scope, u.unit_key) AS key_hash
+FROM usage_records AS u
+JOIN keyed_products AS k ON k.source = u.source AND k.vendor_product_id = u.vendor_product_id
+WHERE u.unit_key IS NOT NULL
+GROUP BY hash(k.key_scope, u.unit_key) HAVING count(*) > 1;
 
-CREATE TABLE twins AS
-SELECT k.source, k.vendor_account_id, k.vendor_product_id, k.passes, k.stale_level, k.is_later, k.has_key, k.usage_date,
-       k.key_scope, k.unit_key, k.last_seen_date, k.created_date, k.quantity_qty
-FROM keyed AS k JOIN twin_hashes AS t ON t.key_hash = k.key_hash;
+CREATE TABLE twin_records AS
+SELECT u.source, u.vendor_account_id, u.vendor_product_id, u.quantity_qty, u.unit_name, u.unit_key, u.unit_class, u.unit_state,
+       u.created_date, u.last_seen_date, u.usage_date, u.attributes, k.key_scope
+FROM usage_records AS u
+JOIN keyed_products AS k ON k.source = u.source AND k.vendor_product_id = u.vendor_product_id
+JOIN twin_hashes AS t ON t.key_hash = hash(k.key_scope, u.unit_key)
+WHERE u.unit_key IS NOT NULL;
 
 -- The most recently seen of twins stays, then the newest, then the larger; twins equal in all of that are equal in what they count.
 CREATE TABLE duplicates AS
@@ -123,7 +124,7 @@ WITH ranked AS (
   SELECT f.class_id, f.service_id, t.quantity_qty,
          row_number() OVER (PARTITION BY f.client_id, f.service_id, t.key_scope, t.unit_key, CASE WHEN f.take = 'any_time' THEN NULL ELSE t.usage_date END
                             ORDER BY t.last_seen_date DESC NULLS LAST, t.created_date DESC NULLS LAST, t.quantity_qty DESC, f.class_id) AS place
-  FROM twins AS t
+  FROM twin_traits AS t
   JOIN classes AS c
     ON c.record_kind = 'usage' AND c.source = t.source AND c.vendor_account_id = t.vendor_account_id AND c.vendor_product_id = t.vendor_product_id
    AND c.passes = t.passes AND c.stale_level = t.stale_level AND c.is_later = t.is_later AND c.has_key = t.has_key
@@ -259,16 +260,28 @@ UNION ALL
 SELECT 'purchase', count(*), CAST(coalesce(sum(quantity_qty), 0) AS DECIMAL(38, 6)) FROM purchases;
 
 -- 10. Devices that one service has and its pair lacks (T62), where both counts are known.
+CREATE TABLE pair_records AS
+SELECT u.source, u.vendor_account_id, u.vendor_product_id, u.unit_name, u.unit_key, u.unit_class, u.unit_state,
+       u.created_date, u.last_seen_date, u.usage_date, u.attributes
+FROM usage_records AS u
+JOIN (
+  SELECT DISTINCT s.source, p.vendor_product_id
+  FROM count_specs AS s
+  JOIN spec_products AS p ON p.spec_id = s.spec_id
+  JOIN (SELECT service_id FROM pairs UNION SELECT other_id FROM pairs) AS o ON o.service_id = s.service_id
+  WHERE s.measure = 'used'
+) AS p ON p.source = u.source AND p.vendor_product_id = u.vendor_product_id
+WHERE u.unit_key IS NOT NULL;
+
 CREATE TABLE device_keys AS
 SELECT DISTINCT f.client_id, f.service_id, u.unit_key
-FROM usage_traits AS u
+FROM pair_traits AS u
 JOIN classes AS c
   ON c.record_kind = 'usage' AND c.source = u.source AND c.vendor_account_id = u.vendor_account_id AND c.vendor_product_id = u.vendor_product_id
  AND c.passes = u.passes AND c.stale_level = u.stale_level AND c.is_later = u.is_later AND c.has_key = u.has_key
  AND c.usage_date IS NOT DISTINCT FROM u.usage_date
 JOIN fates AS f ON f.class_id = c.class_id AND f.fate = 'counted'
-JOIN (SELECT service_id FROM pairs UNION SELECT other_id FROM pairs) AS p ON p.service_id = f.service_id
-WHERE u.unit_key IS NOT NULL;
+JOIN (SELECT service_id FROM pairs UNION SELECT other_id FROM pairs) AS p ON p.service_id = f.service_id;
 
 CREATE TABLE gaps AS
 SELECT h.client_id, p.service_id, p.other_id, p.reason, count(*) AS units, min(h.unit_key) AS first_key

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from reconlib.comparison import Comparison, compare_quantities
 from reconlib.counting import Counted, count_units
 from reconlib.engine import DUCKDB, Engine
+from reconlib.explanations import Known
 from reconlib.findings import Facts, find_differences
 from reconlib.invoices import audit_charges
 from reconlib.period import Period
@@ -115,6 +116,7 @@ def run_stages(inputs: Inputs, rules: Rules) -> Made:
             history=inputs.history,
             clients=_names(inputs.tables["clients"], "client"),
             services=_names(inputs.tables["services"], "service"),
+            known=Known.of(rules, inputs.status, inputs.accounts, inputs.products),
         )
     )
     return Made(counted, compared, audit, findings)

@@ -1,13 +1,15 @@
 -- The records behind the counts of some accounts, one row a record and service it counts for, with the bucket it ended in there.
 -- Runs after counting.sql on the same tables. A client's accounts are chosen all together: twins are ranked inside a client.
 --
--- In:  everything counting.sql makes, chosen (source, vendor_account_id)
+-- In:  everything counting.sql makes, chosen (source, vendor_account_id), and the built view chosen_traits over chosen_records
 -- Out: listed
+CREATE TABLE chosen_records AS
+SELECT u.* FROM usage_records AS u JOIN chosen AS h ON h.source = u.source AND h.vendor_account_id = u.vendor_account_id;
+
 CREATE TABLE chosen_usage AS
 SELECT c.class_id, u.usage_record_id, u.quantity_qty, u.unit_name, u.unit_key, u.unit_class, u.unit_state, u.created_date, u.last_seen_date,
        u.usage_date, u.evidence
-FROM usage_traits AS u
-JOIN chosen AS h ON h.source = u.source AND h.vendor_account_id = u.vendor_account_id
+FROM chosen_traits AS u
 JOIN classes AS c
   ON c.record_kind = 'usage' AND c.source = u.source AND c.vendor_account_id = u.vendor_account_id AND c.vendor_product_id = u.vendor_product_id
  AND c.passes = u.passes AND c.stale_level = u.stale_level AND c.is_later = u.is_later AND c.has_key = u.has_key

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
-from reconlib.comparison import NO_RATES, compare_quantities
-from reconlib.counting import count_units, list_records
-from reconlib.findings import Facts, find_differences
+from reconlib.comparison import NO_RATES
+from reconlib.counting import list_records
+from reconlib.engine import DUCKDB, Engine
+from reconlib.explanations import Known, explain_cell
 from reconlib.mapping import measure_stakes, suggest_accounts, suggest_products
 from reconlib.period import Period, parse_period
+from reconlib.pipeline import Inputs, run_stages
 from reconlib.rates import Rates
 from reconlib.rules import Rules
 from reconlib.schema import CANONICAL, SOURCE_STATUS, make_table
@@ -39,11 +42,10 @@ _BEST = [
 BILLABLE = {"yes": "billable", "no": "do_not_bill", "free": "no_charge"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Result:
     """What the stages made of a small month."""
 
-    records: list[Row]
     cells: list[Row]
     lines: list[Row]
     counts: list[Row]
@@ -51,6 +53,12 @@ class Result:
     findings: list[Row]
     accounts: list[Row]
     products: list[Row]
+    _records: Callable[[], list[Row]] = field(compare=False, repr=False)
+
+    @cached_property
+    def records(self) -> list[Row]:
+        """Every record and service it counts for, with its bucket."""
+        return self._records()
 
     def cell(self, client: str, service: str) -> Row:
         """The one cell of a client and service."""
@@ -101,6 +109,7 @@ def run_month(
     earlier: tuple[pa.Table, ...] = (),
     history: tuple[pa.Table, ...] = (),
     rates: Rates = NO_RATES,
+    engine: Engine = DUCKDB,
 ) -> Result:
     """Canonical tables from text, then every pure stage."""
     month = parse_period(period)
@@ -116,61 +125,34 @@ def run_month(
     products = suggest_products(
         tables["services"], tables["vendor_products"], decisions or {}, stakes[1], rules=parsed, connectors=connectors
     )
-    counted = count_units(tables, mapped, products, status, parsed, as_of=month.end, matched_before=matched_before)
-    compared = compare_quantities(
-        tables,
-        counted.counts,
-        (mapped, products),
-        status,
-        parsed,
+    inputs = Inputs(
+        book="test",
         period=month,
         as_of=month.end,
         currency="USD",
-        earlier=earlier,
+        tables=tables,
+        status=status,
+        accounts=mapped,
+        products=products,
+        previous=previous,
+        earlier_counts=earlier,
+        history=history,
+        matched_before=matched_before,
         rates=rates,
+        engine=engine,
     )
-    records = [
-        row
-        for client in tables["clients"].to_pylist()
-        for row in _records(client["client_id"], tables, mapped, products, status, parsed, month)
+    made = run_stages(inputs, parsed)
+    known = Known.of(parsed, status, mapped, products)
+    cells = [
+        row | {"explanation": explain_cell(judged, known)}
+        for row, judged in zip(made.compared.cells.to_pylist(), made.compared.judged.to_pylist(), strict=True)
     ]
-    records += [
-        row
-        for account in mapped.to_pylist()
-        if account["state"] != "mapped"
-        for row in list_records(
-            tables, mapped, products, status, parsed, as_of=month.end, account=(account["source"], account["vendor_account_id"])
-        ).to_pylist()
-    ]
-    findings = find_differences(
-        Facts(
-            book="test",
-            period=month,
-            as_of=month.end,
-            currency="USD",
-            rules=parsed,
-            tables=tables,
-            status=status,
-            cells=compared.judged.to_pylist(),
-            counts=counted.counts,
-            record_buckets=counted.buckets,
-            accounts=mapped,
-            products=products,
-            unmatched=counted.unmatched,
-            gaps=counted.gaps,
-            previous=previous,
-            history=history,
-            clients={row["client_id"]: row["client_name"] for row in tables["clients"].to_pylist()},
-            services={row["service_id"]: row["service_name"] for row in tables["services"].to_pylist()},
-        )
-    )
-    parts = (compared.cells, compared.line_buckets, counted.counts, counted.buckets, findings, mapped, products)
-    return Result(records, *(part.to_pylist() for part in parts))
+    parts = (made.compared.line_buckets, made.counted.counts, made.counted.buckets, made.findings, mapped, products)
 
+    def records() -> list[Row]:
+        return list_records(tables, mapped, products, status, parsed, as_of=month.end, engine=engine).to_pylist()
 
-def _records(client: str, tables: Mapping[str, pa.Table], *rest: Any) -> list[Row]:
-    mapped, products, status, parsed, month = rest
-    return list_records(tables, mapped, products, status, parsed, as_of=month.end, client_id=client).to_pylist()
+    return Result(cells, *(part.to_pylist() for part in parts), records)
 
 
 _FED = ("vendor_accounts", "vendor_products", "usage_records", "purchases")

@@ -18,10 +18,10 @@ def check_billing(facts: Facts) -> Iterator[Row]:
                 "source": row["count_source"],
                 "variance_qty": row["variance_qty"],
                 "monthly_impact": row["monthly_impact"],
-                "explanation": row["explanation"],
+                "explanation": facts.explain(row),
             }
         elif row["status"] == "not_comparable":
-            yield {**cell_of(row), "kind": "currency_or_cycle_mismatch", "explanation": row["explanation"]}
+            yield {**cell_of(row), "kind": "currency_or_cycle_mismatch", "explanation": facts.explain(row)}
 
 
 def check_bundles(facts: Facts) -> Iterator[Row]:

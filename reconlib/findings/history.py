@@ -21,7 +21,7 @@ def check_timing(facts: Facts) -> Iterator[Row]:
     """Units dated after the as-of day where everything else agrees: no difference of this month, the next one's to expect (T3)."""
     for row in facts.cells:
         if row["status"] == "timing":
-            yield {**cell_of(row), "kind": "timing", "variance_qty": row["later_qty"], "explanation": row["explanation"]}
+            yield {**cell_of(row), "kind": "timing", "variance_qty": row["later_qty"], "explanation": facts.explain(row)}
 
 
 def check_history(facts: Facts) -> Iterator[Row]:

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from reconlib.explanations import Known, explain_cell
 from reconlib.money import format_amount
 from reconlib.period import Period
 from reconlib.rules import Rules
@@ -74,6 +75,13 @@ class Facts:
     history: Sequence[pa.Table] = ()  # comparison tables of the months before, newest first
     clients: Mapping[str, str] = field(default_factory=dict)  # id -> name
     services: Mapping[str, str] = field(default_factory=dict)  # id -> name
+    known: Known | None = None  # what there is to know about missing counts
+
+    def explain(self, row: Row) -> str:
+        """The sentence of one cell."""
+        if self.known is None:
+            raise ValueError("nothing is known about the month's sources and mappings: give Facts a Known")
+        return explain_cell(row, self.known)
 
 
 def cell_of(row: Row) -> Row:

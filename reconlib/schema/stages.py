@@ -202,7 +202,6 @@ COMPARISON = TableSchema(
         column("confidence", "qty", "0..1: mapping × count × freshness", null=False),
         column("count_source", "text", "sources of the expected count"),
         column("rule", "text", "rule applied"),
-        column("explanation", "text", "one sentence; null: nothing to say"),
         column("evidence", "text", "lines, and snapshots of the records compared"),
     ),
 )

@@ -54,7 +54,7 @@ def test_t3_units_dated_after_the_as_of_date_are_timing_not_a_difference() -> No
         """,
     )
     assert month.cell("Acme", "EDR")["status"] == "timing"
-    assert month.findings == []
+    assert [(row["kind"], row["variance_qty"], row["monthly_impact"]) for row in month.findings] == [("timing", 2, None)]
     assert month.buckets() == {"u1": "counted", "u2": "after_as_of"}
 
 
@@ -214,7 +214,7 @@ def test_t61_the_same_serial_counts_once_inside_a_client_and_the_last_seen_stays
 
 def test_a_rule_on_a_field_no_record_has_stops() -> None:
     rules = {"services": {"EDR": {"used": [{"products": ["EDR"], "where": {"unit_clas": ["x"]}}]}}}
-    with pytest.raises(SettingsError, match=r"services\.EDR\.used: no record has a field 'unit_clas'\nHint: did you mean 'unit_class'"):
+    with pytest.raises(SettingsError, match=r"services\.EDR\.used\.0: no record has a field 'unit_clas'\nHint: did you mean 'unit_class'"):
         run_month(ONE_LINE, usage="client  service  qty\nAcme  EDR  1", rules=rules)
 
 

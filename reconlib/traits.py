@@ -1,0 +1,169 @@
+"""What rules can tell apart about usage records, as SQL views: which conditions a record passes, whether it is stale or later.
+
+Rules become views through sqlglot's expression builder: values are quoted literals, columns are checked names, and no text of a rule
+is ever pasted into SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlglot import exp
+
+from reconlib.errors import SettingsError, nearest
+
+FEW = ("unit_class", "unit_state")  # columns with few values: grouped by as they are
+COLUMNS = ("unit_name", "unit_key", *FEW)  # of usage_records, what a rule may name beside the vendors' own fields
+_PLACE = ("source", "vendor_account_id", "vendor_product_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One ``where`` and ``unless`` of the rules."""
+
+    key: str  # rule it stands under
+    where: Mapping[str, list[str]]
+    unless: Mapping[str, list[str]]
+
+    def fields(self) -> set[str]:
+        """Fields it names."""
+        return {*self.where, *self.unless}
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """Everything the rules of a book ask about a record."""
+
+    conditions: Sequence[Condition]  # one bit each
+    asked: Mapping[str, frozenset[int]]  # every source -> numbers of the conditions its records are asked
+    attributes: frozenset[str]  # vendors' own fields that exist
+    stale_before: Sequence[date]  # last seen before this day is stale; one a distinct limit, shortest limit first
+    as_of: date
+    needs_key: bool  # whether a record without unit_key is told apart
+    where: Callable[[str], str]  # file and key of a rule, for errors
+
+
+def groups_view(traits: Traits) -> exp.Expression:
+    """``usage_records`` summed to what the rules can tell apart: one pass, only the fields that a source's rules name.
+
+    Conditions are looked at once a group, not once a record.
+
+    Raises:
+        SettingsError: a condition names a field no record has.
+    """
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for source in sorted(traits.asked):
+        alike.setdefault(tuple(sorted(_fields(traits, source))), []).append(source)
+    parts = [_groups_of(traits, fields, sources) for fields, sources in alike.items()]
+    view: Any = parts[0] if parts else _groups_of(traits, (), [""])
+    for part in parts[1:]:
+        view = exp.union(view, part, distinct=False)
+    return view  # type: ignore[no-any-return]
+
+
+def records_view(traits: Traits, table: str) -> exp.Expression:
+    """The records of ``table``, each with ``passes``, ``stale_level``, ``is_later`` and ``has_key``."""
+    passes = _passes(traits, sorted(traits.asked), lambda field: _column(field, traits))
+    return exp.select(exp.Star(), exp.alias_(passes, "passes"), *_dated(traits)).from_(table)
+
+
+def _groups_of(traits: Traits, fields: tuple[str, ...], sources: list[str]) -> exp.Expression:
+    values = {field: f"trait_{number}" for number, field in enumerate(fields)}
+    kept = [exp.column(name) for name in (*_PLACE, "usage_date")]
+    columns = [exp.alias_(_grouped(field, traits, sources), name) for field, name in values.items()]
+    dated = _dated(traits)
+    count = exp.alias_(exp.Count(this=exp.Star()), "records")
+    units = exp.alias_(exp.Sum(this=exp.column("quantity_qty")), "quantity_qty")
+    inner = (
+        exp.select(*kept, *columns, *dated, count, units)
+        .from_("usage_records")
+        .where(exp.In(this=exp.column("source"), expressions=[exp.Literal.string(source) for source in sources]))
+        .group_by(
+            *[column.copy() for column in kept], *[item.this.copy() for item in columns], *[item.this.copy() for item in _varying(dated)]
+        )
+    )
+    passes = _passes(traits, sources, lambda field: exp.column(values[field]))
+    outside = [exp.column(name) for name in ("stale_level", "is_later", "has_key", "records", "quantity_qty")]
+    return exp.select(*[column.copy() for column in kept], exp.alias_(passes, "passes"), *outside).from_(inner.subquery("g"))
+
+
+def _varying(columns: list[Any]) -> list[Any]:
+    return [item for item in columns if item.find(exp.Column)]
+
+
+def _grouped(field: str, traits: Traits, sources: list[str]) -> exp.Expression:
+    """A field to group by: as it is where it has few values, else only the values that rules name."""
+    column = _column(field, traits)
+    if field in FEW:
+        return column
+    named = {value for source in sources for number in traits.asked[source] for value in _values(traits.conditions[number], field)}
+    return exp.Case().when(_one_of(column, sorted(named)), column.copy())
+
+
+def _values(condition: Condition, field: str) -> list[str]:
+    return [*condition.where.get(field, ()), *condition.unless.get(field, ())]
+
+
+def _fields(traits: Traits, source: str) -> set[str]:
+    fields: set[str] = set()
+    for number in traits.asked[source]:
+        fields |= traits.conditions[number].fields()
+    return fields
+
+
+def _passes(traits: Traits, sources: list[str], column: Callable[[str], exp.Expression]) -> exp.Expression:
+    """One bit for each condition that is asked of a source and holds."""
+    passes: Any = exp.cast(exp.Literal.number(0), "bigint")
+    for number, condition in enumerate(traits.conditions):
+        asking = [source for source in sources if number in traits.asked[source]]
+        if not asking:
+            continue
+        tests: list[Any] = [_one_of(exp.column("source"), asking)] if len(asking) < len(sources) else []
+        tests += [_one_of(column(field), values) for field, values in sorted(condition.where.items())]
+        for field, values in sorted(condition.unless.items()):
+            tests.append(exp.not_(exp.func("coalesce", _one_of(column(field), values), exp.false())))
+        passes = exp.Add(this=passes, expression=_case(exp.and_(*tests), 1 << number, "bigint"))
+    return passes  # type: ignore[no-any-return]
+
+
+def _dated(traits: Traits) -> list[Any]:
+    level: Any = exp.cast(exp.Literal.number(0), "smallint")
+    for day in traits.stale_before:
+        level = exp.cast(exp.Add(this=level, expression=_case(_before("last_seen_date", day), 1, "smallint")), "smallint")
+    later = exp.or_(*(exp.GT(this=exp.column(name), expression=_day(traits.as_of)) for name in ("created_date", "usage_date")))
+    has_key: Any = exp.Not(this=exp.Is(this=exp.column("unit_key"), expression=exp.null())) if traits.needs_key else exp.true()
+    return [
+        exp.alias_(level, "stale_level"),
+        exp.alias_(exp.func("coalesce", later, exp.false()), "is_later"),
+        exp.alias_(has_key, "has_key"),
+    ]
+
+
+def _column(field: str, traits: Traits) -> exp.Expression:
+    if field in COLUMNS:
+        return exp.column(field)
+    if field in traits.attributes:
+        path = exp.JSONPath(expressions=[exp.JSONPathRoot(), exp.JSONPathKey(this=field)])
+        return exp.JSONExtractScalar(this=exp.column("attributes"), expression=path)
+    key = next(condition.key for condition in traits.conditions if field in condition.fields())
+    raise SettingsError(f"no record has a field {field!r}", where=traits.where(key), hint=nearest(field, {*COLUMNS, *traits.attributes}))
+
+
+def _one_of(column: exp.Expression, wanted: Sequence[str]) -> exp.Expression:
+    return exp.In(this=column, expressions=[exp.Literal.string(value) for value in wanted])
+
+
+def _before(name: str, day: date) -> exp.Expression:
+    return exp.LT(this=exp.column(name), expression=_day(day))
+
+
+def _day(day: date) -> exp.Expression:
+    return exp.cast(exp.Literal.string(day.isoformat()), "date")
+
+
+def _case(condition: Any, value: int, kind: str) -> exp.Expression:
+    number = exp.cast(exp.Literal.number(value), kind)
+    return exp.Case().when(condition, number).else_(exp.cast(exp.Literal.number(0), kind))
