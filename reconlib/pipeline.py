@@ -85,15 +85,7 @@ def run_stages(inputs: Inputs, rules: Rules) -> Made:
         rates=inputs.rates,
         engine=inputs.engine,
     )
-    audit = audit_charges(
-        inputs.tables,
-        compared.cells,
-        inputs.accounts,
-        inputs.products,
-        as_of=inputs.as_of,
-        tolerance=rules.invoice_tolerance,
-        own_clients=rules.own_clients,
-    )
+    audit = audit_charges(inputs.tables, compared.cells, inputs.accounts, inputs.products, rules, as_of=inputs.as_of)
     findings = find_differences(
         Facts(
             book=inputs.book,

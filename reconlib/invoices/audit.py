@@ -21,6 +21,7 @@ from reconlib.invoices.subscriptions import charged_seats
 from reconlib.invoices.three_way import compare_cost, compare_seats
 from reconlib.invoices.unbilled import Spend, check_billed, check_mapped
 from reconlib.money import format_amount
+from reconlib.rules import Rules
 from reconlib.schema import VENDOR_AUDIT, make_table
 
 if TYPE_CHECKING:
@@ -66,10 +67,9 @@ def audit_charges(
     cells: pa.Table,
     accounts: pa.Table,
     products: pa.Table,
+    rules: Rules,
     *,
     as_of: date,
-    tolerance: Decimal,
-    own_clients: Collection[str] = (),
 ) -> pa.Table:
     """One row a thing of the vendors' charges that was checked: VENDOR_AUDIT. No vendor charges, no rows.
 
@@ -78,16 +78,19 @@ def audit_charges(
         cells: the comparison.
         accounts: account_mapping.
         products: product_mapping.
+        rules: ``invoice_tolerance`` is the money an invoice's lines may differ from its head, in its currency; above it none of them is
+            audited (T6). ``own_clients`` are the MSP itself, billed to nobody (T55). What of a ``cloud`` service is not billed is found
+            with its markup, not here.
         as_of: the day seats are compared on.
-        tolerance: money the lines of an invoice may differ from its head, in its currency; above it none of them is audited (T6).
-        own_clients: the MSP itself, by id or code: its charges are its own cost, billed to nobody (T55).
 
     Raises:
         TieOutError: a line was lost or looked at twice.
     """
     charges = tables["vendor_charges"]
-    own = {r["client_id"] for r in _rows(tables["clients"], ["client_id", "client_code"]) if not {*r.values()}.isdisjoint(own_clients)}
-    heads = check_heads(tables["vendor_invoices"].to_pylist(), _sums(charges), tolerance)
+    own = {
+        r["client_id"] for r in _rows(tables["clients"], ["client_id", "client_code"]) if not {*r.values()}.isdisjoint(rules.own_clients)
+    }
+    heads = check_heads(tables["vendor_invoices"].to_pylist(), _sums(charges), rules.invoice_tolerance)
     stopped = {key for head in heads if head["status"] == "stopped" for key in head["ids"]}
     place = _Places(accounts, products)
     tallies, kept, spends, unknown, touched = _read(charges, stopped)
@@ -107,7 +110,7 @@ def audit_charges(
     made += [place.of(row) for row in compare_seats(seen, bought, services=place.services, clients=place.clients)]
     made += [place.of(cost) for one in seen if (cost := compare_cost(one))]
     made += [place.of(row) for row in check_mapped(spends, accounts, products)]
-    made += [place.of(row) for row in check_billed(spends, made, place, _states(cells), own)]
+    made += [place.of(row) for row in check_billed(spends, made, place, _states(cells), own, _cloud_services(tables["services"], rules))]
     made += [place.of(row) for row in _unknown_types(unknown)]
     _tie_out(charges, made)
     return make_table(VENDOR_AUDIT, (_finished(row) for row in made))
@@ -275,6 +278,11 @@ def _bought(purchases: pa.Table, as_of: date) -> Iterator[Row]:
 def _states(cells: pa.Table) -> dict[tuple[str, str], tuple[str, int]]:
     names = ["client_id", "service_id", "status", "lines"]
     return {(r["client_id"], r["service_id"]): (r["status"], r["lines"]) for r in _rows(cells, names)}
+
+
+def _cloud_services(services: pa.Table, rules: Rules) -> set[str]:
+    passed_on = {code for code, rule in rules.services.items() if rule.cloud is not None}
+    return {row["service_id"] for row in _rows(services, ["service_id", "service_code"]) if row["service_code"] in passed_on}
 
 
 def _unknown_types(unknown: Mapping[tuple[str, str], Sequence[Row]]) -> Iterator[Row]:

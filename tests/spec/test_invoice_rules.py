@@ -99,7 +99,8 @@ def audit(
     accounts = make_table(ACCOUNT_MAPPING, [_account(s, a, is_mapped=a not in unmapped) for s, a in known])
     products = make_table(PRODUCT_MAPPING, [_product(s, p, (services or {}).get(p, p), is_mapped=p not in unmapped) for s, p in sold])
     cells = make_table(COMPARISON, [_cell(*line.split()) for line in lines.splitlines() if line])
-    return audit_charges(tables, cells, accounts, products, as_of=day, tolerance=D(tolerance), own_clients=own).to_pylist()
+    rules = Rules(version=1, invoice_tolerance=D(tolerance), own_clients=list(own))
+    return audit_charges(tables, cells, accounts, products, rules, as_of=day).to_pylist()
 
 
 def _purchase(row: dict[str, str]) -> Row:
