@@ -90,9 +90,21 @@ def explain_price(model: PriceModel, quantity: Decimal, currency: str) -> str:
         >>> explain_price(PriceModel(model="tiered", tiers=steps), Decimal(150), "USD")
         'tiered: 100 × 1.00 up to 100 + 50 × 0.50 above 100 = 125.00 USD'
     """
-    words = [f"{format_qty(part.quantity)} × {_price(part.unit_price, currency)} {part.what}" for part in price_lines(model, quantity)]
+    words = [
+        f"{format_qty(part.quantity)} × {format_price(part.unit_price, currency)} {part.what}" for part in price_lines(model, quantity)
+    ]
     amount = format_amount(price_month(model, quantity), currency)
     return f"{model.model.replace('_', ' ')}: {' + '.join(words) or 'nothing'} = {amount} {currency}"
+
+
+def format_price(value: Decimal, currency: str) -> str:
+    """A price for people: in coins where it is in coins, else with every decimal; never shown rounded to something it is not.
+
+    Example:
+        >>> format_price(Decimal("4.200000"), "USD"), format_price(Decimal("0.005"), "USD")
+        ('4.20', '0.005')
+    """
+    return format_amount(value, currency) if value == round_amount(value, currency) else format_qty(value)
 
 
 def net_amount(lines: Iterable[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal]:
@@ -144,11 +156,6 @@ def escalated_price(escalator: Escalator, on: date) -> Decimal | None:
         return None
     with localcontext(prec=_DIGITS + 12 * years):  # a percentage has six decimals at most: every power is exact
         return (escalator.base_price * (1 + escalator.percent / 100) ** years).quantize(_COIN, rounding=ROUND_HALF_UP)
-
-
-def _price(value: Decimal, currency: str) -> str:
-    is_in_coins = value == round_amount(value, currency)  # a price finer than the coin is never shown rounded
-    return format_amount(value, currency) if is_in_coins else format_qty(value)
 
 
 def _full_years(since: date, on: date) -> int:

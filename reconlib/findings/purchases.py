@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from reconlib.comparison import money_a_month
 from reconlib.findings.kinds import SEVERAL, Facts, Row, cell_of, price_text
+from reconlib.findings.prices import cost_hint
 from reconlib.money import format_qty
+from reconlib.pricing import format_price
 
 
 def check_cost(facts: Facts) -> Iterator[Row]:
@@ -23,7 +25,9 @@ def check_cost(facts: Facts) -> Iterator[Row]:
         if vendor is not None and line is not None and vendor != line:
             bought = row["purchased_qty"]  # null where another of its sources failed: then the money is not known either (T1)
             impact = None if bought is None else money_a_month(bought, vendor - line, 1, row["currency"])
-            text = f"{row['service_name']} costs {price_text(vendor)} a unit, the agreement line says {price_text(line)}."
+            costs, says = format_price(vendor, row["currency"]), format_price(line, row["currency"])
+            text = f"{row['service_name']} costs {costs} a unit, the agreement line says {says}."
+            text = f"{text} {cost_hint(vendor, line)}".rstrip()
             yield {**cell_of(row), "kind": "cost_change", "cost_impact": impact, "explanation": text}
         cost, price = row["unit_cost"], row["unit_price"]
         if cost is not None and price is not None and row["is_billable"] and price < cost * row["cycle_months"]:

@@ -13,6 +13,7 @@ from reconlib.findings.cloud import check_cloud
 from reconlib.findings.history import check_history, check_timing
 from reconlib.findings.kinds import BILLING_KINDS, UNKNOWN_KINDS, Facts, Row
 from reconlib.findings.mapping import check_accounts, check_products
+from reconlib.findings.prices import check_prices
 from reconlib.findings.purchases import check_cost, check_purchases
 from reconlib.findings.units import check_rejects, check_rules, check_unaccounted, check_units
 from reconlib.schema import FINDINGS, make_table
@@ -26,6 +27,7 @@ CHECKS = (
     check_cloud,
     check_cost,
     check_purchases,
+    check_prices,
     check_bundles,
     check_units,
     check_unaccounted,

@@ -7,9 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from small_month import rows_of
+from small_month import Result, rows_of, run_month
 
 from reconlib.errors import DataError, SettingsError
+from reconlib.findings.prices import cost_hint
 from reconlib.pricing import (
     escalated_price,
     explain_price,
@@ -19,7 +20,9 @@ from reconlib.pricing import (
     price_lines,
     price_month,
 )
+from reconlib.review import CHANGE_KINDS
 from reconlib.rules import Escalator, PriceModel, Rules, read_rules
+from reconlib.schema import CANONICAL, CHANGES, COMPARISON, FINDINGS
 
 RULES = """
 version: 1
@@ -196,3 +199,189 @@ def test_t120_before_its_first_day_a_rise_says_nothing() -> None:
 
 def test_rules_without_a_price_have_none() -> None:
     assert Rules.model_validate({"version": 1, "services": {"EDR": {}}}).services["EDR"].price is None
+
+
+def outliers(result: Result) -> dict[str, tuple[Decimal | None, str]]:
+    """Money and words of the price findings, by client."""
+    return {row["client_id"]: (row["monthly_impact"], row["explanation"]) for row in result.findings if row["kind"] == "price_outlier"}
+
+
+FLEET = """
+client  service  qty  price
+A       EDR      5    4.00
+B       EDR      5    4.00
+C       EDR      5    4.10
+D       EDR      5    4.40
+"""
+SERVICE = "service\nEDR\n"
+
+
+@pytest.mark.parametrize(
+    ("price", "said"),
+    [
+        ("5.125", None),  # 25 % above 4.10, the median of the five: not further
+        ("5.126", "EDR is priced 5.126 USD a unit and month. The median over 5 clients is 4.10: 25 % above it."),
+        ("3.075", None),
+        ("2.05", "EDR is priced 2.05 USD a unit and month. The median over 5 clients is 4.00: 48.8 % below it."),
+    ],
+)
+def test_t89_a_price_far_from_what_other_clients_pay_is_shown(price: str, said: str | None) -> None:
+    found = outliers(run_month(FLEET + f"E       EDR      5    {price}", services=SERVICE))
+    assert found == ({} if said is None else {"E": (None, said)})  # odd is not wrong: no money is claimed
+
+
+def test_t89_of_an_even_number_the_median_lies_between_the_two_in_the_middle() -> None:
+    found = outliers(run_month(FLEET + "E  EDR  5  4.20\nF  EDR  5  9.00", services=SERVICE))
+    assert found == {"F": (None, "EDR is priced 9.00 USD a unit and month. The median over 6 clients is 4.15: 116.9 % above it.")}
+
+
+def test_t89_fewer_clients_than_the_rule_asks_for_say_nothing() -> None:
+    wide = FLEET.replace("4.40", "44.00")
+    assert outliers(run_month(wide, services=SERVICE)) == {}
+    assert set(outliers(run_month(wide, services=SERVICE, rules={"price_outlier": {"clients": 4}}))) == {"D"}
+    assert outliers(run_month(wide, services=SERVICE, rules={"price_outlier": None})) == {}
+
+
+def test_t89_prices_are_compared_a_month_in_one_currency_and_only_where_they_are_billed() -> None:
+    result = run_month(
+        FLEET
+        + """
+        E  EDR  5  48.00
+        F  EDR  5  900
+        G  EDR  5  900
+        """,
+        agreements="agreement  client  cycle  currency\nagreement of E  E  12  -\nagreement of F  F  1  EUR",
+        clients="client  billable\nG  no",
+        services=SERVICE,
+    )
+    assert outliers(result) == {}  # 48.00 a year is 4.00 a month; one client in EUR; one not billed
+
+
+def test_t89_neither_a_flat_fee_nor_a_price_of_the_rules_is_compared() -> None:
+    text = FLEET.replace("4.40", "44.00") + "E       EDR      5    4.00"
+    flat = {"services": {"EDR": {"basis": "flat"}}}
+    by_model = {"services": {"EDR": {"price": {"model": "flat", "price": "9.00"}}}}
+    assert set(outliers(run_month(text, services=SERVICE))) == {"D"}
+    assert outliers(run_month(text, services=SERVICE, rules=flat)) == {}
+    assert outliers(run_month(text, services=SERVICE, rules=by_model)) == {}
+
+
+@pytest.mark.parametrize(
+    ("price", "said"),
+    [
+        ("3.00", None),  # 25 %: not further
+        ("5.00", None),
+        ("2.99", "EDR is priced 2.99 USD a unit and month. The catalogue lists 4.00: 25.3 % below it."),
+        ("5.01", "EDR is priced 5.01 USD a unit and month. The catalogue lists 4.00: 25.3 % above it."),
+    ],
+)
+def test_t89_a_price_far_from_the_catalogue_is_shown(price: str, said: str | None) -> None:
+    found = outliers(run_month(f"client  service  qty  price\nA  EDR  5  {price}", services="service  price\nEDR  4.00"))
+    assert found == ({} if said is None else {"A": (None, said)})
+
+
+def test_t89_the_catalogue_says_nothing_of_another_currency_or_a_longer_cycle() -> None:
+    lines = "client  service  qty  price\nA  EDR  5  40.00\nB  EDR  5  40.00\nC  EDR  5  40.00"
+    agreements = "agreement  client  cycle  currency\nagreement of A  A  12  -\nagreement of B  B  1  EUR"
+    assert set(outliers(run_month(lines, agreements=agreements, services="service  price\nEDR  4.00"))) == {"C"}
+
+
+def test_t33_a_credit_counts_in_the_price_that_is_compared() -> None:
+    lines = FLEET + "E  EDR  5  4.00\nE  EDR  1  -10.00"
+    found = outliers(run_month(lines, services=SERVICE))
+    said = "EDR is priced 2.00 USD a unit and month, its credits taken off. The median over 5 clients is 4.00: 50 % below it."
+    assert found == {"E": (None, said)}
+
+
+RISE = {"services": {"EDR": {"escalator": {"base_price": "10.00", "since": "2023-04-01", "percent": 3}}}}
+
+
+@pytest.mark.parametrize(
+    ("price", "cycle", "impact"),
+    [
+        ("10.00", 1, "18.55"),  # 20 × (10.927270 − 10.00)
+        ("10.61", 1, "6.35"),  # one rise missed
+        ("10.92", 1, None),  # the rise, rounded down to the cent
+        ("10.93", 1, None),
+        ("15.00", 1, None),
+        ("120.00", 12, "18.55"),  # 20 × (131.127240 − 120.00) ÷ 12
+        ("131.12", 12, None),
+    ],
+)
+def test_t120_a_rise_that_was_never_billed_is_money_lost(price: str, cycle: int, impact: str | None) -> None:
+    found = outliers(
+        run_month(
+            f"client  service  qty  price\nA  EDR  20  {price}",
+            agreements=f"agreement  client  cycle\nagreement of A  A  {cycle}",
+            services=SERVICE,
+            rules=RISE,
+        )
+    )
+    assert {client: money for client, (money, _) in found.items()} == ({} if impact is None else {"A": Decimal(impact)})
+
+
+def test_t120_says_both_prices() -> None:
+    result = run_month("client  service  qty  price\nA  EDR  20  10.00", services=SERVICE, rules=RISE)
+    assert outliers(result)["A"][1] == (
+        "EDR is priced 10.00 USD a unit and month. A rise of 3 % a year on 10.00 since 2023-04-01 "
+        "makes it 10.92727 on 2026-10-31; the line bills 10.00."
+    )
+
+
+def test_t120_lines_of_several_prices_claim_no_money() -> None:
+    result = run_month("client  service  qty  price  line\nA  EDR  20  12.00  1\nA  EDR  5  10.00  2", services=SERVICE, rules=RISE)
+    (found,) = [row for row in result.findings if row["kind"] == "price_outlier"]
+    assert (found["monthly_impact"], found["certainty"]) == (None, "estimated")
+    assert found["explanation"].startswith("EDR is priced 10.00 USD a unit and month on line 2, others differ.")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "line", "said"),
+    [tuple(row.values()) for row in rows_of("""
+        vendor    line   said
+        22.66     22.00  × 1.03: what a subscription costs that runs on month to month
+        23.10     22.00  × 1.05: what an annual term costs that is billed monthly
+        26.40     22.00  × 1.20: what a monthly term costs
+        27.06     22.00  × 1.23: what a subscription costs that runs on after its term
+        11.54     10.99  × 1.05
+        11.5395   10.99  × 1.05
+        0.12      0.10   × 1.20
+    """)],
+)  # fmt: skip
+def test_t89_a_cost_that_is_a_known_premium_names_its_likely_cause(vendor: str, line: str, said: str) -> None:
+    assert said in cost_hint(Decimal(vendor), Decimal(line))
+
+
+@pytest.mark.parametrize(
+    ("vendor", "line"), [("22.67", "22.00"), ("22.00", "26.40"), ("0.00", "0.00"), ("1.00", "0.00"), ("0.104", "0.10")]
+)
+def test_t89_another_difference_gets_no_hint(vendor: str, line: str) -> None:
+    assert cost_hint(Decimal(vendor), Decimal(line)) == ""
+
+
+def test_t88_a_term_that_ran_on_is_only_hinted_at() -> None:
+    result = run_month(
+        "client  service  qty  price  cost\nA  BP  5  30.00  22.00",
+        usage="client  service  qty\nA  BP  5",
+        purchases="client  service  qty  cost\nA  BP  5  27.06",
+    )
+    (found,) = [row for row in result.findings if row["kind"] == "cost_change"]
+    assert found["explanation"] == (
+        "BP costs 27.06 a unit, the agreement line says 22.00. "
+        "That is × 1.23: what a subscription costs that runs on after its term has expired, where no monthly term is sold."
+    )
+    assert found["cost_impact"] == Decimal("25.30")
+    assert result.cell("A", "BP")["unit_price"] == Decimal("30.00")
+
+
+def test_t119_no_change_sets_a_price() -> None:
+    assert {"cost_change", "price_outlier", "negative_margin"} & set(CHANGE_KINDS) == set()
+    assert [name for name in CHANGES.names() if name.startswith(("old_", "new_"))] == ["old_qty", "new_qty"]
+
+
+def test_t117_prices_and_costs_are_compared_without_tax() -> None:
+    compared = [COMPARISON, FINDINGS, CHANGES, *(table for name, table in CANONICAL.items() if not name.startswith("vendor_"))]
+    assert [f"{table.name}.{name}" for table in compared for name in table.names() if "tax" in name or "vat" in name] == []
+    about = {f"{table.name}.{column.name}": column.about for table in CANONICAL.values() for column in table.columns}
+    assert "tax excluded" in about["vendor_charges.amount"]
+    assert "tax excluded" in about["vendor_invoices.amount"]
