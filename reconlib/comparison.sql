@@ -98,7 +98,7 @@ LEFT JOIN bought AS b ON b.client_id = s.client_id AND b.service_id = s.service_
 
 -- 4. What the count alone asks for: rounded to what is sold (T47), never below the highest month where that is agreed (T37),
 --    less excluded units or what the contract fixes (T34, T56), then minimum and maximum (T36).
-CREATE TABLE counted AS
+CREATE VIEW counted AS
 SELECT coalesce(b.client_id, m.client_id) AS client_id, coalesce(b.service_id, m.service_id) AS service_id,
        b.* EXCLUDE (client_id, service_id), m.* EXCLUDE (client_id, service_id),
        r.basis, r.is_counted, r.expect, o.rule AS override_rule, r.rule, r.tolerance_units, r.tolerance_percent, r.tolerance_side,
@@ -115,7 +115,7 @@ JOIN service_rules AS r ON r.service_id = coalesce(b.service_id, m.service_id)
 LEFT JOIN overrides AS o ON o.client_id = coalesce(b.client_id, m.client_id) AND o.service_id = coalesce(b.service_id, m.service_id)
 LEFT JOIN peaks AS p ON p.client_id = coalesce(b.client_id, m.client_id) AND p.service_id = coalesce(b.service_id, m.service_id);
 
-CREATE TABLE gross AS
+CREATE VIEW gross AS
 SELECT *, CASE WHEN count_qty IS NOT NULL THEN count_qty
                WHEN rounded_qty IS NULL THEN NULL
                ELSE greatest(rounded_qty, coalesce(peak_qty, 0)) END AS raw_qty
@@ -196,7 +196,7 @@ FROM asked AS g JOIN reads AS r ON r.service_id = g.service_id
 JOIN waiting AS w ON w.source = r.source AND (w.client_id = g.client_id OR w.service_id = g.service_id);
 
 -- 7. Every cell with its numbers.
-CREATE TABLE numbers AS
+CREATE VIEW numbers AS
 SELECT g.client_id, c.client_name, g.service_id, s.service_code, s.service_name,
        g.agreement_id, g.agreement_line_id, coalesce(g.lines, 0) AS lines, g.contracted_qty, g.billed_qty, g.included_qty,
        g.purchased_qty, g.used_qty, g.committed_qty, g.commitment_end_date,
@@ -224,7 +224,7 @@ LEFT JOIN held_up AS w ON w.client_id = g.client_id AND w.service_id = g.service
 WHERE g.lines IS NOT NULL OR coalesce(g.used_qty, 0) <> 0 OR coalesce(g.purchased_qty, 0) <> 0 OR coalesce(g.later_qty, 0) <> 0 OR d.is_component;
 
 -- 8. What each cell means. The first word that fits holds.
-CREATE TABLE worded AS
+CREATE VIEW worded AS
 SELECT *, CASE WHEN basis IN ('flat', 'cloud') THEN basis
                WHEN is_out_of_scope AND lines = 0 THEN 'out_of_scope'
                WHEN is_own THEN 'own_use'

@@ -16,7 +16,7 @@ from reconlib.errors import SettingsError, TieOutError, nearest
 from reconlib.mapping import names_product, reads_source
 from reconlib.rules import Count, Ignore, Rules, ServiceRule
 from reconlib.schema import COUNTS, RECORD_BUCKETS, RECORDS, check_table
-from reconlib.traits import COLUMNS, Condition, Traits, groups_view, records_view
+from reconlib.traits import COLUMNS, Condition, Traits, groups_view, records_view, slim_view
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 BY_MAPPING = ServiceRule(used=[Count()], purchased=[Count()])  # a service no rule names: whatever is mapped to it
 MAX_WHERES = 62  # bits of a whole number that hold which conditions a record passes
-NEVER_STALE = 1_000_000  # rank no record reaches
+NEVER_STALE = 10_000  # rank no record reaches
+MANY = 2_000  # different sets of attributes above which records are not grouped by them
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,16 +172,18 @@ def _laid_out(
         "pairs": _table(_PAIR, _pairs(rules, tables)),
     }
     needed = any(condition.fields() - set(COLUMNS) for condition in plan.conditions)
+    attributes, few = _attributes(usage) if needed else (frozenset(), True)
     traits = Traits(
         conditions=plan.conditions,
         asked={source: frozenset(numbers) for source, numbers in plan.asked.items()},
-        attributes=_attributes(usage) if needed else frozenset(),
+        attributes=attributes,
+        few_attributes=few,
         stale_before=[as_of - timedelta(days=days) for days in plan.stale_days],
         as_of=as_of,
         needs_key=any(spec["take"] == "any_time" for spec in plan.specs),
         where=rules.where,
     )
-    views = {"usage_groups": groups_view(traits)}
+    views = {"usage_groups": groups_view(traits), "slim_records": slim_view(traits)}
     views |= {f"{part}_traits": records_view(traits, f"{part}_records") for part in ("twin", "pair", "chosen")}
     return inputs, {"as_of": as_of, "period_start": as_of.replace(day=1)}, views
 
@@ -318,7 +321,7 @@ def _refuse_wrong(unmatched: list[Row], keyless: list[Row], rules: Rules, matche
     for row in unmatched:
         _, code, measure, number = row["rule"].rsplit(".", 3)[-4:] if row["rule"].count(".") >= 3 else ("", "", "", "")
         count = getattr(rules.services[code], measure)[int(number)]
-        if not count.may_be_empty and row["rule"] not in matched_before:
+        if count.products and not count.may_be_empty and row["rule"] not in matched_before:
             hint = "check the names against the mapping page; say may_be_empty: true where nothing may be right"
             raise SettingsError(f"this count matches no record of {row['sources']}", where=rules.where(row["rule"]), hint=hint)
 
@@ -353,11 +356,14 @@ def _sources_in(table: pa.Table | Path) -> set[str]:
     return set(table["source"].unique().to_pylist())
 
 
-def _attributes(records: pa.Table | Path) -> frozenset[str]:
-    """Names of the vendors' own fields that any record carries."""
-    script = "CREATE TABLE found AS SELECT DISTINCT attributes FROM records WHERE attributes IS NOT NULL;"
+def _attributes(records: pa.Table | Path) -> tuple[frozenset[str], bool]:
+    """Names of the vendors' own fields that any record carries, and whether records carry few different sets of them."""
+    script = f"CREATE TABLE found AS SELECT DISTINCT attributes FROM records WHERE attributes IS NOT NULL LIMIT {MANY + 1};"  # noqa: S608 - a number
     texts = run_sql(script, {"records": records}, results=("found",))["found"]["attributes"].to_pylist()
-    return frozenset(name for text in texts for name in json.loads(text))
+    if len(texts) <= MANY:
+        return frozenset(name for text in texts for name in json.loads(text)), True
+    script = "CREATE TABLE found AS SELECT DISTINCT unnest(json_keys(attributes)) AS name FROM records;"
+    return frozenset(run_sql(script, {"records": records}, results=("found",))["found"]["name"].to_pylist()), False
 
 
 def _table(columns: Mapping[str, str], rows: list[Row]) -> pa.Table:

@@ -4,8 +4,8 @@
 --      count_specs (spec_id, service_id, measure, source, where_bits, stale_rank, dedupe, key_scope, take, billing_date, rule, is_ruled),
 --      spec_products (spec_id, vendor_product_id), ignores (source, vendor_product_id, where_bits, rule), pairs (service_id, other_id, reason),
 --      run (as_of, period_start), and views built from the rules, each made as soon as what it reads is there:
---      usage_groups over usage_records, twin_traits over twin_records, pair_traits over pair_records. They add what rules can tell apart:
---      passes (one bit a condition), stale_level (limits exceeded), is_later, has_key.
+--      usage_groups and slim_records (only the fields the rules name) over usage_records, twin_traits over twin_records, pair_traits over
+--      pair_records. They add what rules can tell apart: passes (one bit a condition), stale_level (limits exceeded), is_later, has_key.
 -- Out: counts, record_buckets, unmatched (rules that caught no record of any complete source), keyless, gaps, totals
 -- Records the rules cannot tell apart are one class: everything after step 1 works on classes, however many records there are.
 -- Currency XXX (ISO 4217: no currency) stands for several. Only +, - and SUM touch quantities.
@@ -111,9 +111,8 @@ WHERE u.unit_key IS NOT NULL
 GROUP BY hash(k.key_scope, u.unit_key) HAVING count(*) > 1;
 
 CREATE TABLE twin_records AS
-SELECT u.source, u.vendor_account_id, u.vendor_product_id, u.quantity_qty, u.unit_name, u.unit_key, u.unit_class, u.unit_state,
-       u.created_date, u.last_seen_date, u.usage_date, u.attributes, k.key_scope
-FROM usage_records AS u
+SELECT u.*, k.key_scope
+FROM slim_records AS u
 JOIN keyed_products AS k ON k.source = u.source AND k.vendor_product_id = u.vendor_product_id
 JOIN twin_hashes AS t ON t.key_hash = hash(k.key_scope, u.unit_key)
 WHERE u.unit_key IS NOT NULL;
@@ -261,9 +260,8 @@ SELECT 'purchase', count(*), CAST(coalesce(sum(quantity_qty), 0) AS DECIMAL(38, 
 
 -- 10. Devices that one service has and its pair lacks (T62), where both counts are known.
 CREATE TABLE pair_records AS
-SELECT u.source, u.vendor_account_id, u.vendor_product_id, u.unit_name, u.unit_key, u.unit_class, u.unit_state,
-       u.created_date, u.last_seen_date, u.usage_date, u.attributes
-FROM usage_records AS u
+SELECT u.*
+FROM slim_records AS u
 JOIN (
   SELECT DISTINCT s.source, p.vendor_product_id
   FROM count_specs AS s

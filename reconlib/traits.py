@@ -40,6 +40,7 @@ class Traits:
     conditions: Sequence[Condition]  # one bit each
     asked: Mapping[str, frozenset[int]]  # every source -> numbers of the conditions its records are asked
     attributes: frozenset[str]  # vendors' own fields that exist
+    few_attributes: bool  # whether records carry few different sets of them: grouped by as they are, looked into once a group
     stale_before: Sequence[date]  # last seen before this day is stale; one a distinct limit, shortest limit first
     as_of: date
     needs_key: bool  # whether a record without unit_key is told apart
@@ -70,28 +71,40 @@ def records_view(traits: Traits, table: str) -> exp.Expression:
     return exp.select(exp.Star(), exp.alias_(passes, "passes"), *_dated(traits)).from_(table)
 
 
+def slim_view(traits: Traits) -> exp.Expression:
+    """``usage_records`` with the fields that rules name, and nothing in the place of the others: less to read."""
+    named = {field if field in COLUMNS else "attributes" for condition in traits.conditions for field in condition.fields()} | {"unit_key"}
+    kept = [exp.column(name) for name in (*_PLACE, "quantity_qty", "created_date", "last_seen_date", "usage_date")]
+    fields = [exp.column(f) if f in named else exp.alias_(exp.cast(exp.null(), "text"), f) for f in (*COLUMNS, "attributes")]
+    return exp.select(*kept, *fields).from_("usage_records")
+
+
 def _groups_of(traits: Traits, fields: tuple[str, ...], sources: list[str]) -> exp.Expression:
-    values = {field: f"trait_{number}" for number, field in enumerate(fields)}
+    values = {field: _grouped(field, traits, sources) for field in fields}  # field -> what is grouped by
+    columns = {f"trait_{number}": column for number, column in enumerate(dict.fromkeys(values.values()))}
+    names = {column: name for name, column in columns.items()}
     kept = [exp.column(name) for name in (*_PLACE, "usage_date")]
-    columns = [exp.alias_(_grouped(field, traits, sources), name) for field, name in values.items()]
     dated = _dated(traits)
-    count = exp.alias_(exp.Count(this=exp.Star()), "records")
-    units = exp.alias_(exp.Sum(this=exp.column("quantity_qty")), "quantity_qty")
     inner = (
-        exp.select(*kept, *columns, *dated, count, units)
-        .from_("usage_records")
-        .where(exp.In(this=exp.column("source"), expressions=[exp.Literal.string(source) for source in sources]))
-        .group_by(
-            *[column.copy() for column in kept], *[item.this.copy() for item in columns], *[item.this.copy() for item in _varying(dated)]
+        exp.select(
+            *kept,
+            *[exp.alias_(column, name) for name, column in columns.items()],
+            *dated,
+            exp.alias_(exp.Count(this=exp.Star()), "records"),
+            exp.alias_(exp.Sum(this=exp.column("quantity_qty")), "quantity_qty"),
         )
+        .from_("usage_records")
+        .where(_one_of(exp.column("source"), sources))
+        .group_by(*[item.copy() for item in (*kept, *columns.values(), *(part.this for part in dated if part.find(exp.Column)))])
     )
-    passes = _passes(traits, sources, lambda field: exp.column(values[field]))
+
+    def outer(field: str) -> exp.Expression:
+        is_whole = _is_attribute(field) and traits.few_attributes
+        return _inside(field, names[values[field]]) if is_whole else exp.column(names[values[field]])
+
     outside = [exp.column(name) for name in ("stale_level", "is_later", "has_key", "records", "quantity_qty")]
-    return exp.select(*[column.copy() for column in kept], exp.alias_(passes, "passes"), *outside).from_(inner.subquery("g"))
-
-
-def _varying(columns: list[Any]) -> list[Any]:
-    return [item for item in columns if item.find(exp.Column)]
+    passes = exp.alias_(_passes(traits, sources, outer), "passes")
+    return exp.select(*[column.copy() for column in kept], passes, *outside).from_(inner.subquery("g"))
 
 
 def _grouped(field: str, traits: Traits, sources: list[str]) -> exp.Expression:
@@ -99,6 +112,8 @@ def _grouped(field: str, traits: Traits, sources: list[str]) -> exp.Expression:
     column = _column(field, traits)
     if field in FEW:
         return column
+    if _is_attribute(field) and traits.few_attributes:
+        return exp.column("attributes")
     named = {value for source in sources for number in traits.asked[source] for value in _values(traits.conditions[number], field)}
     return exp.Case().when(_one_of(column, sorted(named)), column.copy())
 
@@ -125,14 +140,15 @@ def _passes(traits: Traits, sources: list[str], column: Callable[[str], exp.Expr
         tests += [_one_of(column(field), values) for field, values in sorted(condition.where.items())]
         for field, values in sorted(condition.unless.items()):
             tests.append(exp.not_(exp.func("coalesce", _one_of(column(field), values), exp.false())))
-        passes = exp.Add(this=passes, expression=_case(exp.and_(*tests), 1 << number, "bigint"))
+        passes = exp.Add(this=passes, expression=_case(exp.and_(*tests), 1 << number))
     return passes  # type: ignore[no-any-return]
 
 
 def _dated(traits: Traits) -> list[Any]:
-    level: Any = exp.cast(exp.Literal.number(0), "smallint")
-    for day in traits.stale_before:
-        level = exp.cast(exp.Add(this=level, expression=_case(_before("last_seen_date", day), 1, "smallint")), "smallint")
+    level: Any = exp.Case()
+    for number, day in reversed(list(enumerate(traits.stale_before, 1))):  # the longest limit first
+        level = level.when(_before("last_seen_date", day), exp.cast(exp.Literal.number(number), "smallint"))
+    level = level.else_(exp.cast(exp.Literal.number(0), "smallint"))
     later = exp.or_(*(exp.GT(this=exp.column(name), expression=_day(traits.as_of)) for name in ("created_date", "usage_date")))
     has_key: Any = exp.Not(this=exp.Is(this=exp.column("unit_key"), expression=exp.null())) if traits.needs_key else exp.true()
     return [
@@ -146,10 +162,19 @@ def _column(field: str, traits: Traits) -> exp.Expression:
     if field in COLUMNS:
         return exp.column(field)
     if field in traits.attributes:
-        path = exp.JSONPath(expressions=[exp.JSONPathRoot(), exp.JSONPathKey(this=field)])
-        return exp.JSONExtractScalar(this=exp.column("attributes"), expression=path)
+        return _inside(field, "attributes")
     key = next(condition.key for condition in traits.conditions if field in condition.fields())
     raise SettingsError(f"no record has a field {field!r}", where=traits.where(key), hint=nearest(field, {*COLUMNS, *traits.attributes}))
+
+
+def _is_attribute(field: str) -> bool:
+    return field not in COLUMNS
+
+
+def _inside(field: str, column: str) -> exp.Expression:
+    """One of the vendor's own fields, out of the column that holds them."""
+    path = exp.JSONPath(expressions=[exp.JSONPathRoot(), exp.JSONPathKey(this=field)])
+    return exp.JSONExtractScalar(this=exp.column(column), expression=path)
 
 
 def _one_of(column: exp.Expression, wanted: Sequence[str]) -> exp.Expression:
@@ -164,6 +189,6 @@ def _day(day: date) -> exp.Expression:
     return exp.cast(exp.Literal.string(day.isoformat()), "date")
 
 
-def _case(condition: Any, value: int, kind: str) -> exp.Expression:
-    number = exp.cast(exp.Literal.number(value), kind)
-    return exp.Case().when(condition, number).else_(exp.cast(exp.Literal.number(0), kind))
+def _case(condition: Any, value: int) -> exp.Expression:
+    number = exp.cast(exp.Literal.number(value), "bigint")
+    return exp.Case().when(condition, number).else_(exp.cast(exp.Literal.number(0), "bigint"))
