@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PARAMS ?= params/demo.yaml
 PYTEST_ARGS ?=
+BENCH ?= 1M 10M
 
 bin := $(VENV)/bin
 pip_install = $(bin)/python -m pip install --quiet --quiet --disable-pip-version-check --prefer-binary --constraint constraints.txt
@@ -16,7 +17,7 @@ lists = pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format lab explore clean
+.PHONY: help demo test lint format lab explore bench clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +47,9 @@ lab: $(VENV)/dev.stamp ## the four notebooks in JupyterLab
 explore: $(VENV)/dev.stamp ## the month in a browser (PARAMS=params/….yaml)
 	$(bin)/recon explore $(PARAMS)
 
+bench: $(VENV)/bench.stamp ## cost of the comparison beside a bare GROUP BY, pandas, polars and Spark, into docs/benchmarks.md (BENCH="1M 10M 50M")
+	$(bin)/python -m benchmarks $(BENCH)
+
 clean: ## remove the environment and caches; the workspace .recon and the archive reports/ stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find reconlib tests apps -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -62,4 +66,9 @@ $(VENV)/core.stamp: $(lists) | $(bin)/python
 $(VENV)/dev.stamp: $(lists) | $(bin)/python
 	@echo "installing recon, its notebooks, apps and checks into $(VENV): two to four minutes"
 	@$(pip_install) --editable '.[lab,marimo,postgres,dev]'
+	@touch $(VENV)/core.stamp $@
+
+$(VENV)/bench.stamp: $(lists) | $(bin)/python
+	@echo "installing what the benchmark compares with into $(VENV): a minute or two"
+	@$(pip_install) --editable '.[bench]'
 	@touch $(VENV)/core.stamp $@
