@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
+from reconlib.cycles import cycle_of
 from reconlib.errors import DataError
 from reconlib.ledger import Event, Ledger, canonical_json, utc_text
 from reconlib.money import format_qty, round_amount
 from reconlib.period import Period
+from reconlib.proration import first_invoice
 from reconlib.review import CHANGE_KINDS, finding_decisions
+from reconlib.rules import Convention
 from reconlib.schema import CHANGES, make_table
 
 if TYPE_CHECKING:
@@ -37,11 +40,14 @@ def plan_changes(
     *,
     book: str,
     period: Period,
+    proration: Convention = "inclusive",
 ) -> pa.Table:
     """The changes that settle this month's approved findings; the same decisions give the same change ids.
 
     Grain: one change of one line. A surplus the line itself cannot give back is taken from the client's other lines of that service, latest
     effective first, each a row of its own. ``monthly_effect`` is the change of billed units × price ÷ months in the cycle.
+    ``first_effect`` is what the first invoice that knows the change differs by: inside a cycle that is invoiced already, its rest by
+    ``proration`` and the next cycle (T104), or the next cycle alone where the agreement does not prorate (T106).
 
     Raises:
         DataError: a chosen day the agreement cannot prorate (T103), or lines that do not add up to what the finding says is billed.
@@ -59,7 +65,7 @@ def plan_changes(
         event = decided.get(finding["finding_id"])
         if event and finding["status"] == "approved" and finding["kind"] in CHANGE_KINDS:
             cell = by_cell.get((finding["client_id"], finding["service_id"]), [])
-            planned += [_with_id(row, book) for row in _changes(finding, event.values, cell, contracts, period)]
+            planned += [_with_id(row, book) for row in _changes(finding, event.values, cell, contracts, period, proration)]
     return make_table(CHANGES, planned)
 
 
@@ -147,7 +153,13 @@ def planned_changes(events: Iterable[Event], *, before: Period) -> pa.Table:
 
 
 def _table(events: Iterable[Event]) -> pa.Table:
-    return make_table(CHANGES, [{c.name: _typed(event.values[c.name], c.kind) for c in CHANGES.columns} for event in events])
+    return make_table(
+        CHANGES,
+        [
+            {c.name: _typed(event.values[c.name] if not c.null else event.values.get(c.name), c.kind) for c in CHANGES.columns}
+            for event in events
+        ],
+    )
 
 
 def _replaces(later: Event, event: Event) -> bool:
@@ -156,7 +168,9 @@ def _replaces(later: Event, event: Event) -> bool:
     return same and later.period > event.period and later.values["effective_date"] >= event.values["effective_date"]
 
 
-def _changes(finding: Row, decision: Mapping[str, Any], cell: list[Row], contracts: Mapping[str, Row], period: Period) -> Iterator[Row]:
+def _changes(
+    finding: Row, decision: Mapping[str, Any], cell: list[Row], contracts: Mapping[str, Row], period: Period, proration: Convention
+) -> Iterator[Row]:
     where = f"finding {finding['finding_id']}"
     billed = finding["billed_qty"] or Decimal(0)
     asked = finding["expected_qty"] if decision["new_qty"] is None else Decimal(decision["new_qty"])
@@ -170,7 +184,8 @@ def _changes(finding: Row, decision: Mapping[str, Any], cell: list[Row], contrac
         if asked:
             price = finding["unit_price"]
             change = {"action": "add", "agreement_id": None, "agreement_line_id": None, "old_qty": Decimal(0), "new_qty": asked}
-            yield shared | change | {"unit_price": price, "monthly_effect": _effect(asked, price, 1, finding["currency"])}
+            effect = _effect(asked, price, 1, finding["currency"])
+            yield shared | change | {"unit_price": price, "monthly_effect": effect, "first_effect": None}  # no agreement, no cycle yet
         return
     for line, moved in _spread(asked - billed, sorted(cell, key=lambda line: _order(line, finding)), where):
         contract = contracts.get(line["agreement_id"])
@@ -182,7 +197,8 @@ def _changes(finding: Row, decision: Mapping[str, Any], cell: list[Row], contrac
         new = Decimal(0) if cancel else left + line["included_qty"]
         change = {"action": "cancel" if cancel else "update", "old_qty": old, "new_qty": new, "unit_price": price}
         change |= {name: line[name] for name in ("agreement_id", "agreement_line_id")}
-        yield shared | change | {"monthly_effect": _effect(moved, price, cycle or 1, finding["currency"])}
+        first = _first_effect(moved, price, contract, day, proration, finding["currency"])
+        yield shared | change | {"monthly_effect": _effect(moved, price, cycle or 1, finding["currency"]), "first_effect": first}
 
 
 def _spread(delta: Decimal, lines: list[Row], where: str) -> Iterator[tuple[Row, Decimal]]:
@@ -217,6 +233,26 @@ def _check_day(day: date, contract: Row | None, where: str) -> None:
 
 def _effect(units: Decimal, price: Decimal | None, cycle_months: int, currency: str) -> Decimal | None:
     return None if price is None else round_amount(units * price / cycle_months, currency)
+
+
+def _first_effect(
+    units: Decimal, price: Decimal | None, contract: Row | None, day: date, proration: Convention, currency: str
+) -> Decimal | None:
+    """Null where the price, the cycle, its first day or whether it is prorated is not known."""
+    if price is None or contract is None or not contract["cycle_months"]:
+        return None
+    months = contract["cycle_months"]
+    anchor = day.replace(day=1) if months == 1 else contract["start_date"]  # a monthly agreement is invoiced on the first (T115)
+    if anchor is None:
+        return None
+    cycle = cycle_of(anchor, months, day)
+    with localcontext(prec=60):
+        amount = units * price
+    if day == cycle.start:
+        return round_amount(amount, currency)
+    if contract["prorates"] is None:
+        return None
+    return first_invoice(amount, day, [cycle], prorates=contract["prorates"], convention=proration, currency=currency)
 
 
 def _with_id(row: Row, book: str) -> Row:

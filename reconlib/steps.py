@@ -248,7 +248,12 @@ def prepare_sign_off(month: Month) -> SignOffState:
         changes, verified = (read_stage(month, name) for name in STEPS["sign_off"])
     else:
         book, lines, agreements = month.params.book, tables["agreement_lines"], tables["agreements"]
-        changes = plan_changes(compared.findings, lines, agreements, compared.line_buckets, events, book=book, period=month.period)
+        changes = plan_changes(
+            *(compared.findings, lines, agreements, compared.line_buckets, events),
+            book=book,
+            period=month.period,
+            proration=month.rules.proration,
+        )
         verified = verify_changes(planned_changes(events, before=month.period), lines, agreements, as_of=month.as_of)
     gates = check_gates(
         status=read_stage(month, "source_status"),

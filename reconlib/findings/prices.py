@@ -33,14 +33,16 @@ def check_prices(facts: Facts) -> Iterator[Row]:
     """``price_outlier``: far from the median over clients or from the list price, or below the contract's rise; one a client × service.
 
     ``monthly_impact`` is what the rise would bring on the units billed; null for what is merely unusual, and where the lines of a client
-    have several prices. Prices are compared a month, credits tied to the lines taken off (T33); the rise is compared with the line itself.
+    have several prices. Prices are compared a month. A credit can excuse a price and never accuses it: what is odd stays odd with the
+    credit taken off (T33). The rise is compared with the line itself.
     """
     outlier = facts.rules.price_outlier
     listed = {row["service_id"]: row["unit_price"] for row in facts.tables["services"].to_pylist()}
     groups: dict[tuple[str, str], list[tuple[Row, Fraction]]] = {}
     for row in facts.cells:
         if _is_priced(row, facts):
-            groups.setdefault((row["service_id"], row["currency"]), []).append((row, _net_price(row)))
+            price = _month_price(row["unit_price"], row["cycle_months"])
+            groups.setdefault((row["service_id"], row["currency"]), []).append((row, price))
     for (service_id, currency), priced in groups.items():
         prices = Counter(price for _, price in priced)
         median = _median(prices) if outlier and len({row["client_id"] for row, _ in priced}) >= outlier.clients else None
@@ -51,9 +53,14 @@ def check_prices(facts: Facts) -> Iterator[Row]:
             below = _below_rise(row, rule.escalator, facts) if rule and rule.escalator else None
             if below:
                 said.append(below[0])
-            if outlier and median is not None and (text := _far(price, median, outlier)):
+            if outlier and median is not None and (text := _odd(row, price, median, outlier)):
                 said.append(f"The median over {len(priced)} clients is {_text(median, currency)}: {text}.")
-            if outlier and price_list is not None and row["cycle_months"] == 1 and (text := _far(price, Fraction(price_list), outlier)):
+            if (
+                outlier
+                and price_list is not None
+                and row["cycle_months"] == 1
+                and (text := _odd(row, price, Fraction(price_list), outlier))
+            ):
                 said.append(f"The catalogue lists {_text(Fraction(price_list), currency)}: {text}.")
             if said:
                 yield {
@@ -91,12 +98,12 @@ def _is_priced(row: Row, facts: Facts) -> bool:
     return rule is None or (rule.price is None and rule.basis != "flat")
 
 
-def _net_price(row: Row) -> Fraction:
+def _net_price(row: Row, price: Fraction) -> Fraction:
+    """The price a month with the credits of the client and service taken off (T33)."""
     credit, billed = row["credit_amount"], row["billed_qty"]
     if not credit or not billed or row["has_several_prices"]:
-        return _month_price(row["unit_price"], row["cycle_months"])
-    a_cycle = Fraction(row["unit_price"]) + Fraction(credit) / Fraction(billed)
-    return a_cycle / int(row["cycle_months"])
+        return price
+    return price + Fraction(credit) / Fraction(billed) / int(row["cycle_months"])
 
 
 @lru_cache(maxsize=4096)
@@ -116,6 +123,10 @@ def _median(prices: Mapping[Fraction, int]) -> Fraction:
     assert low is not None
     assert high is not None
     return (low + high) / 2
+
+
+def _odd(row: Row, price: Fraction, middle: Fraction, outlier: Outlier) -> str:
+    return _far(price, middle, outlier) if _far(_net_price(row, price), middle, outlier) else ""
 
 
 def _far(price: Fraction, middle: Fraction, outlier: Outlier) -> str:
@@ -140,8 +151,8 @@ def _below_rise(row: Row, escalator: Escalator, facts: Facts) -> tuple[str, Deci
 
 def _priced_at(row: Row, price: Fraction) -> str:
     text = f"{row['service_name']} is priced {_text(price, row['currency'])} {row['currency']} a unit and month"
-    if price != _month_price(row["unit_price"], row["cycle_months"]):
-        text += ", its credits taken off"
+    if (net := _net_price(row, price)) != price:
+        text += f", {_text(net, row['currency'])} with its credits taken off"
     return text + (f" on line {row['agreement_line_id']}, others differ." if row["has_several_prices"] else ".")
 
 

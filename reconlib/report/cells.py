@@ -33,6 +33,7 @@ HEADERS = {
     "monthly_impact": "A month",
     "cost_impact": "Cost a month",
     "monthly_effect": "Effect a month",
+    "first_effect": "First invoice",
     "variance_qty": "Difference",
     "quantity_qty": "Units",
     "units_qty": "Units",

@@ -283,6 +283,7 @@ CHANGES = TableSchema(
         column("unit_price", "price", "price a unit and cycle"),
         column("currency", "text", "ISO 4217", null=False),
         column("monthly_effect", "amount", "money a month the invoice changes by"),
+        column("first_effect", "amount", "money the first invoice with the change differs by (T104, T106); null: cycle or price not known"),
         required("status", "planned, verified, not_arrived or changed_since"),
     ),
 )

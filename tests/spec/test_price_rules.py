@@ -286,11 +286,21 @@ def test_t89_the_catalogue_says_nothing_of_another_currency_or_a_longer_cycle() 
     assert set(outliers(run_month(lines, agreements=agreements, services="service  price\nEDR  4.00"))) == {"C"}
 
 
-def test_t33_a_credit_counts_in_the_price_that_is_compared() -> None:
-    lines = FLEET + "E  EDR  5  4.00\nE  EDR  1  -10.00"
-    found = outliers(run_month(lines, services=SERVICE))
-    said = "EDR is priced 2.00 USD a unit and month, its credits taken off. The median over 5 clients is 4.00: 50 % below it."
-    assert found == {"E": (None, said)}
+@pytest.mark.parametrize(
+    ("price", "credit", "said"),
+    [
+        ("4.00", "-10.00", None),  # a credit alone is not an odd price
+        ("8.00", "-20.00", None),  # it brings the odd price back to 4.00
+        (
+            "8.00",
+            "-5.00",
+            "EDR is priced 8.00 USD a unit and month, 7.00 with its credits taken off. The median over 5 clients is 4.10: 95.1 % above it.",
+        ),
+    ],
+)
+def test_t33_a_credit_can_excuse_a_price_and_never_accuses_it(price: str, credit: str, said: str | None) -> None:
+    found = outliers(run_month(FLEET + f"E  EDR  5  {price}\nE  EDR  1  {credit}", services=SERVICE))
+    assert found == ({} if said is None else {"E": (None, said)})
 
 
 RISE = {"services": {"EDR": {"escalator": {"base_price": "10.00", "since": "2023-04-01", "percent": 3}}}}

@@ -94,13 +94,22 @@ def finding(kind, billed, expected, **more):
     return row | {"explanation": "differs", "agreement_line_id": "10"} | more
 
 
-def planned(found, text="10 44 0 36 2026-01-01 under_billed", *, decision="approve", contracts=None, period=OCTOBER, **chosen):
+def planned(
+    found,
+    text="10 44 0 36 2026-01-01 under_billed",
+    *,
+    decision="approve",
+    contracts=None,
+    period=OCTOBER,
+    proration="inclusive",
+    **chosen,
+):
     table, buckets = lines(text) if text else (make_table(CANONICAL["agreement_lines"], []), make_table(LINE_BUCKETS, []))
     with open_ledger("sqlite://") as ledger:
         record_finding_decision(ledger, **FACTS, finding=found, decision=decision, **chosen)
         events = ledger.events()
     findings = apply_finding_decisions(make_table(FINDINGS, [found]), events, period=period)
-    return plan_changes(findings, table, contracts or agreements(), buckets, events, book="harbor", period=period)
+    return plan_changes(findings, table, contracts or agreements(), buckets, events, book="harbor", period=period, proration=proration)
 
 
 def short(changes):
@@ -338,3 +347,56 @@ def test_a_change_that_takes_effect_later_stays_planned():
     assert verified["status"].to_pylist() == ["planned"]
     verified = verify_changes(planned_changes(events, before=JAN), lines("10 51 0 36 2026-01-01 -")[0], agreements(), as_of=JAN.end)
     assert verified["status"].to_pylist() == ["verified"]
+
+
+@pytest.mark.parametrize(
+    ("contract", "day", "proration", "first"),
+    [
+        # T104, T105: 7 units of 36.00 from 15 October: what is left of October, and November
+        ({"prorates": True}, "2026-10-15", "inclusive", Decimal("138.19") + 252),
+        ({"prorates": True}, "2026-10-15", "exclusive", Decimal("130.06") + 252),
+        ({"prorates": True}, "2026-10-15", "actual_30", Decimal("142.80") + 252),
+        ({"prorates": True}, "2026-10-15", "months", Decimal(252) + 252),
+        ({"prorates": True}, "2026-11-01", "inclusive", Decimal(252)),
+        ({"prorates": False}, "2026-11-01", "inclusive", Decimal(252)),
+        ({"prorates": None}, "2026-11-01", "inclusive", Decimal(252)),
+        # T112: a cycle of a year runs from the agreement's start; inside it the rest is caught up, and the next year billed
+        ({"prorates": True, "cycle": 12, "start_date": date(2026, 1, 1)}, "2026-11-01", "months", Decimal(42) + 252),
+        ({"prorates": True, "cycle": 12, "start_date": date(2025, 11, 1)}, "2026-11-01", "months", Decimal(252)),
+        # T106: without proration the next cycle's invoice bears it in full
+        ({"prorates": False, "cycle": 12, "start_date": date(2026, 1, 1)}, "2026-11-01", "months", Decimal(252)),
+        # not known is not zero: whether it prorates, where its cycle begins, whether it has one
+        ({"prorates": None, "cycle": 12, "start_date": date(2026, 1, 1)}, "2026-11-01", "months", None),
+        ({"prorates": True, "cycle": 12}, "2026-11-01", "months", None),
+        ({"prorates": True, "cycle": None}, "2026-11-01", "months", None),
+    ],
+)
+def test_t106_t104_the_first_invoice_bears_what_is_caught_up(contract, day, proration, first):
+    changes = planned(
+        finding("under_billed", 44, 51), contracts=agreements(**contract), proration=proration, effective_date=date.fromisoformat(day)
+    )
+    assert changes["first_effect"].to_pylist() == [first]
+
+
+def test_t104_less_units_are_credited_from_the_day_on():
+    changes = planned(finding("over_billed", 44, 43), contracts=agreements(prorates=True), effective_date=date(2026, 10, 15))
+    assert changes["first_effect"].to_pylist() == [Decimal("-19.74") - 36]
+
+
+def test_a_line_that_is_not_there_yet_has_no_first_invoice():
+    changes = planned(finding("new_revenue", 0, 5, agreement_line_id=None), "")
+    assert changes.select(["monthly_effect", "first_effect"]).to_pylist() == [{"monthly_effect": Decimal(180), "first_effect": None}]
+
+
+def test_a_change_recorded_before_first_invoices_were_known_is_read():
+    changes = planned(finding("under_billed", 44, 51))
+    (event,) = list_planned(changes, book="harbor", period=OCTOBER, version=1, who="Ana", at=AT)
+    older = {name: value for name, value in event.values.items() if name != "first_effect"}
+    known = Event(event.book, event.period, event.kind, event.subject, event.who, event.at, values=canonical_values(older), key=event.key)
+    (row,) = planned_changes([known], before=OCTOBER.next).to_pylist()
+    assert (row["first_effect"], row["monthly_effect"]) == (None, Decimal(252))
+
+
+def canonical_values(values):
+    """Values as the ledger gives them back."""
+    return json.loads(canonical_json(values))
