@@ -14,6 +14,7 @@ from reconlib import __version__
 from reconlib.changes import record_verified_changes
 from reconlib.ledger import open_ledger
 from reconlib.month import Month, first_pass, month_events, month_state, product_hash, read_stage
+from reconlib.months import list_changes_since, list_chronic, list_renewals
 from reconlib.report.archive import MANIFEST, hash_file, hash_files, publish_version, write_manifest, write_month_index
 from reconlib.report.export import write_changes, write_csv, write_findings
 from reconlib.report.html import PageHead, render_notebook
@@ -60,6 +61,9 @@ def publish_month(month: Month, folder: Path, final: Path, version: int) -> bool
         (folder / f"{name}.html").write_text(page, encoding="utf-8", newline="\n")
     write_findings(prepared.findings, folder)
     write_changes(keep_if_ready(prepared.changes, prepared.gates), folder)
+    write_csv(list_chronic(month, prepared.verified), folder / "chronic.csv")
+    write_csv(list_renewals(month), folder / "renewals.csv")
+    write_csv(list_changes_since(month)[0], folder / "since_last_month.csv")
     write_month_index(
         folder,
         head=head,

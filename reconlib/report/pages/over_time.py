@@ -108,3 +108,22 @@ def _step(row: Row, before: str, moved: str, after: str) -> Decimal:
 def _sum(parts: list[Row], name: str) -> Decimal | None:
     known = [part[name] for part in parts if part[name] is not None]
     return sum(known, ZERO) if known else None
+
+
+def keep_lasting(chronic: pa.Table) -> pa.Table:
+    """The findings that were there for two months or more, or that a verified change has settled; most money first."""
+    rows = [row for row in chronic.to_pylist() if row["months_open"] > 1 or row["verified_in"]]
+    rows.sort(key=lambda r: (-(r["under_amount"] + r["over_amount"]), -(r["recovered_amount"] or ZERO), r["finding_id"]))
+    return pa.Table.from_pylist(rows, schema=chronic.schema)
+
+
+def sort_changes(cells: pa.Table) -> pa.Table:
+    """What moved since last month, most money first; what has no amount after it."""
+    rows = sorted(cells.to_pylist(), key=lambda r: (-abs(r["monthly_change"] or ZERO), r["client_name"], r["service_name"]))
+    return pa.Table.from_pylist(rows, schema=cells.schema)
+
+
+def keep_marked(recent: pa.Table) -> pa.Table:
+    """The clients whose monthly billing moved by a tenth or more, most money first."""
+    rows = [row for row in recent.to_pylist() if row["is_marked"]]
+    return pa.Table.from_pylist(sorted(rows, key=lambda r: (-abs(r["change_amount"]), r["client_name"])), schema=recent.schema)
