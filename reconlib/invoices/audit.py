@@ -7,16 +7,17 @@ at a time, so memory follows the number of subscriptions and not the length of a
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 from reconlib.errors import TieOutError
-from reconlib.invoices.arithmetic import DIGITS, Checked, check_line
+from reconlib.invoices.arithmetic import DIGITS, check_line
 from reconlib.invoices.charge_types import charge_kind
 from reconlib.invoices.doubles import Double, find_plan_overlaps, find_repeats
 from reconlib.invoices.heads import Sums, check_heads
+from reconlib.invoices.lines import KEPT, SHOWN, Tally, line_key, line_row, unknown_types
 from reconlib.invoices.subscriptions import charged_seats
 from reconlib.invoices.three_way import compare_cost, compare_seats
 from reconlib.invoices.unbilled import Spend, check_billed, check_mapped
@@ -29,37 +30,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 PIECE = 20_000  # lines held at once
-SHOWN = 3  # lines an explanation names
-KEPT = 10  # lines whose evidence is kept
 _HEAD = ["source", "invoice_id", "amount", "tax_amount", "currency"]
-
-
-@dataclass(slots=True)
-class _Tally:
-    """Lines of one invoice, account, product and currency after their arithmetic."""
-
-    lines: int = 0
-    stated: Decimal = Decimal(0)
-    expected: Decimal = Decimal(0)
-    off: Decimal = Decimal(0)
-    unknown: int = 0
-    wrong: list[tuple[str, str]] = field(default_factory=list)  # words, evidence
-    first: str = ""
-
-    def add(self, row: Row, checked: Checked | None) -> None:
-        with localcontext(prec=DIGITS):
-            self.lines += 1
-            self.stated += row["amount"]
-            self.first = self.first or row["evidence"]
-            if checked is None or checked.expected_amount is None:
-                self.unknown += 1
-            else:
-                self.expected += checked.expected_amount
-                if checked.is_off:
-                    self.off += row["amount"] - checked.expected_amount
-                    day = row["order_date"] or row["start_date"] or "no day"
-                    words = f"{row['charge_type'] or 'line'} of {day} says {format_amount(row['amount'], row['currency'])}, {checked.why}"
-                    self.wrong.append((words, row["evidence"]))
 
 
 def audit_charges(
@@ -97,9 +68,9 @@ def audit_charges(
     audited = {group: [row for row in rows if (row["source"], row["invoice_id"]) not in stopped] for group, rows in kept.items()}
     for rows in audited.values():
         for row in rows:
-            tallies[_line_key(row)].add(row, check_line(row, rows))
+            tallies[line_key(row)].add(row, check_line(row, rows))
     made = [place.of({"check": "invoice_sum", **{k: v for k, v in head.items() if k != "ids"}}) for head in heads]
-    made += [place.of(_line_row(key, tally, is_stopped=(key[0], key[1]) in stopped)) for key, tally in tallies.items()]
+    made += [place.of(line_row(key, tally, is_stopped=(key[0], key[1]) in stopped)) for key, tally in tallies.items()]
     doubles = _doubles(audited, tables["vendor_products"])
     made += [place.of(row) for row in _double_rows(doubles)]
     again = {(d.line["source"], d.line["charge_id"]) for d in doubles}
@@ -110,8 +81,8 @@ def audit_charges(
     made += [place.of(row) for row in compare_seats(seen, bought, services=place.services, clients=place.clients)]
     made += [place.of(cost) for one in seen if (cost := compare_cost(one))]
     made += [place.of(row) for row in check_mapped(spends, accounts, products)]
-    made += [place.of(row) for row in check_billed(spends, made, place, _states(cells), own, _cloud_services(tables["services"], rules))]
-    made += [place.of(row) for row in _unknown_types(unknown)]
+    made += [place.of(row) for row in check_billed(spends, made, place, _states(cells), own, _said_elsewhere(tables, rules))]
+    made += [place.of(row) for row in unknown_types(unknown)]
     _tie_out(charges, made)
     return make_table(VENDOR_AUDIT, (_finished(row) for row in made))
 
@@ -166,25 +137,21 @@ def _sums(charges: pa.Table) -> dict[tuple[str, str], Sums]:
     return found
 
 
-def _line_key(row: Row) -> tuple[str, str, str, str, str]:
-    return row["source"], row["invoice_id"] or "", row["vendor_account_id"], row["vendor_product_id"], row["currency"]
-
-
 Group = tuple[str, str, str | None, str]  # source, account, subscription, product
 
 
 def _read(
     charges: pa.Table, stopped: Collection[tuple[str, str]]
-) -> tuple[dict[Any, _Tally], dict[Group, list[Row]], dict[Any, Spend], dict[Any, list[Row]], set[tuple[str, str | None]]]:
+) -> tuple[dict[Any, Tally], dict[Group, list[Row]], dict[Any, Spend], dict[Any, list[Row]], set[tuple[str, str | None]]]:
     """Every line once: tallied at once, or kept with its subscription where a line alone does not say enough."""
-    tallies: dict[Any, _Tally] = {}
+    tallies: dict[Any, Tally] = {}
     kept: dict[Group, list[Row]] = {}
     spends: dict[Any, Spend] = {}
     unknown: dict[Any, list[Row]] = {}
     touched: set[tuple[str, str | None]] = set()
     for row in _rows(charges):
         kind = charge_kind(row)
-        tally = tallies.setdefault(_line_key(row), _Tally())
+        tally = tallies.setdefault(line_key(row), Tally())
         spend_key = row["source"], row["vendor_account_id"], row["vendor_product_id"], row["currency"]
         spends.setdefault(spend_key, Spend()).add(row, kind)
         if kind == "unknown":
@@ -199,27 +166,6 @@ def _read(
         elif not is_stopped:
             tally.add(row, check_line(row))
     return tallies, kept, spends, unknown, touched
-
-
-def _line_row(key: tuple[str, str, str, str, str], tally: _Tally, *, is_stopped: bool) -> Row:
-    source, invoice, account, product, currency = key
-    row: Row = {"source": source, "check": "lines", "invoice_id": invoice or None, "vendor_account_id": account, "currency": currency}
-    row |= {"vendor_product_id": product, "lines": tally.lines, "stated_amount": tally.stated, "evidence": tally.first}
-    if is_stopped:
-        text = f"Not audited: the lines of invoice {invoice} do not add up to its head."
-        return row | {"status": "stopped", "explanation": text}
-    if tally.unknown:
-        said = f"{tally.unknown} of {tally.lines} lines state no price that can be recomputed"
-    else:
-        row |= {"expected_amount": tally.expected}
-        said = f"{tally.lines} {'line costs what it says' if tally.lines == 1 else 'lines cost what they say'}"
-    if not tally.wrong:
-        return row | {"status": "unchecked" if tally.unknown == tally.lines else "agrees", "explanation": f"{said}."}
-    wrong = "; ".join(words for words, _ in sorted(tally.wrong)[:SHOWN])
-    more = f"; and {len(tally.wrong) - SHOWN} more" if len(tally.wrong) > SHOWN else ""
-    row |= {"status": "mismatch", "difference_amount": tally.off}
-    row["evidence"] = " ".join(sorted(evidence for _, evidence in tally.wrong)[:KEPT])
-    return row | {"explanation": f"{len(tally.wrong)} of {tally.lines} lines do not cost what they say: {wrong}{more}."}
 
 
 def _doubles(kept: Mapping[Group, Sequence[Row]], products: pa.Table) -> list[Double]:
@@ -280,31 +226,20 @@ def _states(cells: pa.Table) -> dict[tuple[str, str], tuple[str, int]]:
     return {(r["client_id"], r["service_id"]): (r["status"], r["lines"]) for r in _rows(cells, names)}
 
 
-def _cloud_services(services: pa.Table, rules: Rules) -> set[str]:
+def _said_elsewhere(tables: Mapping[str, pa.Table], rules: Rules) -> set[tuple[str | None, str]]:
+    """(client, service) whose unbilled cost others speak of: what a contract exception ignores, and, without a client, cloud cost."""
+    clients = _known(tables["clients"], "client")
+    services = _known(tables["services"], "service")
     passed_on = {code for code, rule in rules.services.items() if rule.cloud is not None}
-    return {row["service_id"] for row in _rows(services, ["service_id", "service_code"]) if row["service_code"] in passed_on}
+    found: set[tuple[str | None, str]] = {(None, services[code]) for code in passed_on if code in services}
+    return found | {
+        (clients[o.client], services[o.service]) for o in rules.overrides if o.ignore and o.client in clients and o.service in services
+    }
 
 
-def _unknown_types(unknown: Mapping[tuple[str, str], Sequence[Row]]) -> Iterator[Row]:
-    """Charge types nobody knows: passed through, and named so that a person looks (AppXite saw such in real files)."""
-    for (source, currency), rows in unknown.items():
-        words: dict[str, int] = {}
-        for row in rows:
-            words[row["charge_type"] or "(none)"] = words.get(row["charge_type"] or "(none)", 0) + 1
-        named = ", ".join(f"{word} ({count})" for word, count in sorted(words.items())[:KEPT])
-        amount = sum((row["amount"] for row in rows), Decimal(0))
-        yield {
-            "source": source,
-            "check": "charge_type",
-            "status": "mismatch",
-            "lines": len(rows),
-            "stated_amount": amount,
-            "currency": currency,
-            "confidence": Decimal("0.5"),
-            "explanation": f"Charge types that are not known: {named}. Their {len(rows)} lines count as money, "
-            f"{format_amount(amount, currency)} {currency}, and not as seats.",
-            "evidence": " ".join(row["evidence"] for row in rows[:KEPT]),
-        }
+def _known(table: pa.Table, side: str) -> dict[str, str]:
+    rows = list(_rows(table, [f"{side}_id", f"{side}_code"]))
+    return {r[f"{side}_code"]: r[f"{side}_id"] for r in rows if r[f"{side}_code"]} | {r[f"{side}_id"]: r[f"{side}_id"] for r in rows}
 
 
 def _tie_out(charges: pa.Table, made: Sequence[Row]) -> None:

@@ -67,11 +67,6 @@ def is_trial(row: Row) -> bool:
     return "trial" in (row["qualifiers"] or "").casefold()
 
 
-def is_legacy(row: Row) -> bool:
-    """Whether the wording is of Microsoft's legacy files, which prorate another way (T100)."""
-    return plain_type(row) in LEGACY
-
-
 def direction(row: Row) -> int:
     """1 for a charge, -1 for a refund, 0 where the line's price is zero and says nothing (T75, T77).
 

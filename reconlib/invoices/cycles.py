@@ -96,8 +96,3 @@ def reduction_window(term_end: date) -> tuple[date, date]:
     """
     renewal = term_end + timedelta(days=1)
     return renewal, renewal + timedelta(days=WINDOW_DAYS)
-
-
-def in_window(start: date, day: date) -> bool:
-    """Whether a refund on ``day`` lies in the window of a purchase or renewal on ``start`` (T85)."""
-    return start <= day <= start + timedelta(days=WINDOW_DAYS)

@@ -80,7 +80,7 @@ def check_billed(
     places: Places,
     states: Mapping[tuple[str, str], tuple[str, int]],
     own_clients: Collection[str],
-    cloud_services: Collection[str],
+    said_elsewhere: Collection[tuple[str | None, str]],
 ) -> Iterator[dict[str, Any]]:
     """Recurring charges of a mapped client and service that no agreement line bills, less what other checks ask back already.
 
@@ -104,8 +104,8 @@ def check_billed(
             yield row | {"status": "agrees", "explanation": f"{said}: the MSP's own cost."}
         elif any(lines or status == "covered" for status, lines in found):
             yield row | {"status": "agrees", "explanation": f"{said}, and an agreement bills the service."}
-        elif found or not services.isdisjoint(cloud_services):
-            yield row | {"status": "reported", "explanation": f"{said}; that no line bills it is reported for the service."}
+        elif found or any(place in said_elsewhere for service in services for place in ((None, service), (client, service))):
+            yield row | {"status": "reported", "explanation": f"{said}; that no line bills it is said elsewhere, or left out by rule."}
         else:
             rest = max(Decimal(0), spend.recurring - max(Decimal(0), claimed.get(key, Decimal(0))))
             text = f"{said}, and no agreement line bills the service to this client."
