@@ -305,7 +305,7 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
         if row["variance_qty"] is None:
             continue
         if model := models.get(row["service_code"]):
-            impact[i] = price_difference(model, row["due_qty"], row["billed_qty"] or ZERO, currency)
+            impact[i] = price_difference(model, row["due_qty"], row["billed_qty"], currency)
         elif row["unit_price"] is not None:
             impact[i] = money_a_month(row["variance_qty"], row["unit_price"], cycle, currency)
     return _put(_put(cells, {"monthly_impact": impact}), columns, texts=("vendor_currency",))

@@ -395,3 +395,10 @@ def test_t117_prices_and_costs_are_compared_without_tax() -> None:
     about = {f"{table.name}.{column.name}": column.about for table in CANONICAL.values() for column in table.columns}
     assert "tax excluded" in about["vendor_charges.amount"]
     assert "tax excluded" in about["vendor_invoices.amount"]
+
+
+def test_t43_what_no_line_bills_is_worth_its_whole_price_with_the_fee() -> None:
+    calls = {"price": {"model": "overage", "price": "10.00", "included": 100, "over_price": "0.10"}}
+    result = run_month(usage="client  service  qty\nA  CALLS  150", rules={"services": {"CALLS": calls}})
+    (found,) = [row for row in result.findings if row["kind"] == "new_revenue"]
+    assert found["monthly_impact"] == Decimal("15.00")
