@@ -116,6 +116,9 @@ def _beside(fact: Fact, label: object) -> Iterator[Label]:
         yield label("cost_change", cost=COST_RISE * fact.purchased)
     elif pattern == "below_cost":
         yield label("negative_margin", cost=(cost - slot.price / slot.cycle) * fact.billed)
+        listed = SERVICE[slot.code].price
+        if abs(slot.price / slot.cycle - listed) * 4 > listed:  # further than 25 % from what is listed, and from what others pay
+            yield label("price_outlier")
     elif pattern == "currency":
         yield label("currency_or_cycle_mismatch")
     elif pattern == "undeployed":
