@@ -385,13 +385,14 @@ def test_t87_seats_go_down_from_the_renewal_to_seven_days_after_it() -> None:
     assert reduction_window(date(2026, 12, 31)) == (date(2027, 1, 1), date(2027, 1, 8))
 
 
-def test_t70_two_lines_of_one_product_are_one_set_of_seats_and_both_costs() -> None:
+@pytest.mark.parametrize("ref", ["a", "-"])
+def test_t70_two_lines_of_one_product_are_one_set_of_seats_and_both_costs(ref: str) -> None:
     table = """
         type  order       start       end         qty  list  unit  amount  cycle  sub  ref
-        new   2026-10-01  2026-10-01  2026-10-31  10   50    50    500     1      e5   a
-        new   2026-10-01  2026-10-01  2026-10-31  10   7     7     70      1      e5   a
+        new   2026-10-01  2026-10-01  2026-10-31  10   50    50    500     1      e5   {ref}
+        new   2026-10-01  2026-10-01  2026-10-31  10   7     7     70      1      e5   {ref}
     """
-    rows = audit(table, purchases="id  qty  cost\ne5  10  57")
+    rows = audit(table.format(ref=ref), purchases="id  qty  cost\ne5  10  57")
     assert (of(rows, "seats")["status"], of(rows, "seats")["stated_qty"]) == ("agrees", 10)
     assert (of(rows, "price")["status"], of(rows, "lines")["stated_amount"]) == ("agrees", 570)
     assert "double_charge" not in states(rows)

@@ -7,6 +7,7 @@ import json
 import logging
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import httpx
 import pytest
@@ -336,3 +337,25 @@ def test_a_month_long_over_without_an_invoice_asks_for_nothing(center):
     )
     center.answers["/x/oauth2/v2.0/token"] = {"access_token": "t0ken"}
     assert [page.endpoint for page in PC.fetch(fetch)] == ["invoices"]
+
+
+SPEC = Path(__file__).parents[4] / "shared/specs/msgraph/partner-billing-examples.json"
+
+
+@pytest.mark.skipif(not SPEC.exists(), reason="Microsoft's examples are not beside this project (shared/specs)")
+def test_microsofts_own_examples_are_understood(center):
+    said = json.loads(SPEC.read_text("utf-8"))
+    asked = said["export_request"]
+    assert asked["path"] == f"{REPORTS}/reconciliation/billed/export"
+    assert sorted(asked["body"]) == ["attributeSet", "invoiceId"]
+    place = said["export_response"]["headers"]["Location"].replace("https://graph.microsoft.com", BASE)
+    center.answers[asked["path"]] = httpx.Response(said["export_response"]["status"], headers={"Location": place})
+    link = said["operation_succeeded"]["resourceLocation@odata.navigationLink"].replace("https://graph.microsoft.com", BASE)
+    succeeded = said["operation_succeeded"] | {"resourceLocation@odata.navigationLink": link}
+    steps = [httpx.Response(200, json=said["operation_running"]), httpx.Response(200, json=succeeded)]
+    center.answers[httpx.URL(place).path] = steps
+    center.answers[httpx.URL(link).path] = manifest()
+    assert [page.endpoint for page in center.fetch(PC, BASE, TOKEN)] == ["invoices", "manifest", "billed"]
+    center.answers[httpx.URL(place).path] = said["operation_failed"]
+    with pytest.raises(VendorError, match=r"No data available \(5000\)"):
+        center.fetch(PC, BASE, TOKEN)
