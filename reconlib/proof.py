@@ -54,6 +54,9 @@ def check_archive(month: Month, *, one_period: bool) -> Proof:
         checked = [_check_version(month, key, found.get(key), signed.get(key), events) for key in versions]
         heads = [read_manifest(found[key]).get("ledger_head") for key in versions if key in found and _is_readable(found[key])]
         broken = [f"ledger: {fault}" for fault in ledger.verify(head for head in heads if head)]
+    checked += [
+        _check_after(path) for path in sorted(home.glob("*/post_invoice")) if not one_period or path.parent.name == str(month.period)
+    ]
     whole = [] if broken else [f"the ledger is whole: {len(every)} events, the head of every manifest among them"]
     return Proof(
         tuple(broken + [text for one in checked for text in one.faults]),
@@ -86,6 +89,15 @@ def _check_version(month: Month, key: tuple[str, int], folder: Path | None, sign
             not_proved.append("its pages and the amounts in its manifest: only the manifest vouches for them")
     name = f"{key[0]}/v{key[1]}: "
     return Proof(*(tuple(f"{name}{text}" for text in texts) for texts in (faults, proved, not_proved)))
+
+
+def _check_after(folder: Path) -> Proof:
+    """The pass after invoicing: nobody signs it, so it proves only itself."""
+    name = f"{folder.parent.name}/{folder.name}: "
+    if not _is_readable(folder):
+        return Proof((f"{name}its {MANIFEST} is missing or not readable",), (), ())
+    said = f"{name}nobody signs the pass after invoicing: its files are as its own manifest says"
+    return Proof(tuple(f"{name}{fault}" for fault in verify_version(folder)), (), (said,))
 
 
 def _is_readable(folder: Path) -> bool:

@@ -38,8 +38,13 @@ def used(quantity: int, **more: str) -> str:
     return f"client  service  qty{''.join(f'  {name}' for name in more)}\nAcme  EDR  {quantity}{''.join(f'  {text}' for text in more.values())}"
 
 
+def compared(month: Result) -> pa.Table:
+    """The comparison as its step writes it."""
+    return make_table(COMPARISON, [{name: row[name] for name in COMPARISON.names()} for row in month.cells])
+
+
 def left_by(month: Result) -> Pass:
-    return Pass(make_table(COMPARISON, month.cells), make_table(COUNTS, month.counts))
+    return Pass(compared(month), make_table(COUNTS, month.counts))
 
 
 def rolled(before: Result, after: Result) -> dict[str, Any]:
@@ -165,7 +170,7 @@ def past(*counts: int | None, measure: str = "usage") -> tuple[pa.Table, ...]:
     """Comparison tables of the months before, newest first; None: the source failed."""
     text = "client  service  qty\nAcme  EDR  {}"
     months = [run_month(TEN, **{measure: text.format(count or 0)}, failed=("vendor",) if count is None else ()) for count in counts]
-    return tuple(make_table(COMPARISON, month.cells) for month in months)
+    return tuple(compared(month) for month in months)
 
 
 def unusual(month: Result) -> list[tuple[Any, str]]:
@@ -224,7 +229,7 @@ def test_a_count_that_falls_to_nothing_names_the_months_and_the_likely_reason() 
 
 
 def test_usage_without_a_line_that_falls_to_nothing_is_seen_though_nothing_lists_it() -> None:
-    bare = tuple(make_table(COMPARISON, run_month(usage=used(24)).cells) for _ in range(3))
+    bare = tuple(compared(run_month(usage=used(24))) for _ in range(3))
     month = run_month(usage="client  service  qty\nAcme  EDR  0\nBolt  EDR  1", history=bare)
     assert [qty for qty, _ in unusual(month)] == [-24]
 
@@ -349,7 +354,7 @@ def bought(
     terms = [row | {"commitment_end_date": ends.get(row["purchase_id"])} for row in tables["purchases"].to_pylist()]
     sold = [row | {"sku": (products or {}).get(row["vendor_product_id"])} for row in tables["vendor_products"].to_pylist()]
     tables |= {name: make_table(CANONICAL[name], part) for name, part in (("purchases", terms), ("vendor_products", sold))}
-    args = (make_table(ACCOUNT_MAPPING, month.accounts), make_table(PRODUCT_MAPPING, month.products), make_table(COMPARISON, month.cells))
+    args = (make_table(ACCOUNT_MAPPING, month.accounts), make_table(PRODUCT_MAPPING, month.products), compared(month))
     return renewals(tables, *args, as_of=today).to_pylist()
 
 
@@ -423,13 +428,13 @@ def test_the_money_a_client_is_billed_a_month_is_summed_over_lines_cycles_and_cr
 
 def test_a_month_is_set_beside_the_one_before_number_by_number_and_its_money() -> None:
     (one, before), (two, after) = billing(TEN), billing("client  service  qty  price\nAcme  EDR  12  5.00\nAcme  RMM  3  2.00")
-    rows = change_since(make_table(COMPARISON, one.cells), make_table(COMPARISON, two.cells), before, after, currency="USD").to_pylist()
+    rows = change_since(compared(one), compared(two), before, after, currency="USD").to_pylist()
     assert [(r["service_id"], r["billed_before_qty"], r["billed_after_qty"], r["monthly_change"]) for r in rows] == [
         ("EDR", 10, 12, Decimal("10.00")),
         ("RMM", 0, 3, Decimal("6.00")),
     ]
     assert (rows[1]["used_before_qty"], rows[1]["used_after_qty"]) == (None, None)
-    assert change_since(*[make_table(COMPARISON, one.cells)] * 2, before, before, currency="USD").num_rows == 0
+    assert change_since(*[compared(one)] * 2, before, before, currency="USD").num_rows == 0
 
 
 @pytest.mark.parametrize(
@@ -465,7 +470,7 @@ def test_the_variance_rate_and_the_coverage_score_leave_out_what_is_not_known() 
         usage="client  service  qty\nAcme  EDR  12\nBolt  EDR  40\nCrew  EDR  49",
         rules={"services": {"TV": {"basis": "none"}}},
     )
-    rate, score = sorted(metrics(make_table(COMPARISON, month.cells)).to_pylist(), key=lambda row: row["metric"], reverse=True)
+    rate, score = sorted(metrics(compared(month)).to_pylist(), key=lambda row: row["metric"], reverse=True)
     assert (rate["numerator"], rate["denominator"], rate["value_pct"]) == (3, 100, Decimal("3.00"))
     assert (score["numerator"], score["denominator"], score["value_pct"]) == (1, 3, Decimal("33.33"))
     assert "1 client and service pairs that cannot be compared are left out" in rate["about"]

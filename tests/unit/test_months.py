@@ -7,10 +7,11 @@ from pathlib import Path
 
 from reconlib.months import list_changes_since, list_chronic, list_renewals
 from reconlib.report.pages import over_time
-from reconlib.roll_forward import Pass, roll_forward
-from reconlib.schema import CHANGES, COMPARISON, COUNTS, make_table
+from reconlib.roll_forward import roll_forward
+from reconlib.schema import CHANGES, make_table
 from tests.small_book import make_book, open_book, settle, write_devices
 from tests.small_month import run_month
+from tests.spec.test_time_rules import left_by
 
 NOTHING = make_table(CHANGES, [])
 
@@ -43,7 +44,7 @@ def test_the_steps_between_two_passes_add_up_on_the_page() -> None:
     lines = "client  service  qty  price\nAcme  EDR  10  5.00\nBolt  EDR  10  5.00\nCrew  EDR  4  5.00"
     first = run_month(lines, usage="client  service  qty\nAcme  EDR  12\nBolt  EDR  10\nCrew  EDR  4")
     second = run_month(lines.replace("4  5.00", "6  5.00"), usage="client  service  qty\nAcme  EDR  15\nBolt  EDR  7\nCrew  EDR  4")
-    sides = (Pass(make_table(COMPARISON, month.cells), make_table(COUNTS, month.counts)) for month in (first, second))
+    sides = (left_by(month) for month in (first, second))
     moved = roll_forward(*sides)
     rows = [(row["what"], row["step"], row["pairs"], row["units"], row["amount"]) for row in over_time.sum_moves(moved).to_pylist()]
     assert rows == [

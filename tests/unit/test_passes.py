@@ -14,6 +14,7 @@ from reconlib import steps
 from reconlib.errors import DataError, SettingsError, SignOffError
 from reconlib.monthly import run_after_invoicing, run_month
 from reconlib.people import sign_month
+from reconlib.proof import check_archive
 from reconlib.report.archive import verify_version
 from tests.small_book import AT, PARAMS, make_book, open_book, settle, write_devices
 from tests.small_project import digest_files
@@ -129,6 +130,14 @@ def test_its_pages_stand_beside_the_version_and_the_index_leads_to_them(tmp_path
     assert "What moved since the invoices went out" not in (first.folder / "30_comparison.html").read_text("utf-8")
     assert "mini/2026-10/post_invoice/index.html" in (root / "reports" / "index.html").read_text("utf-8")
     assert not run_after_invoicing(root / PARAMS, from_step="comparison").changed  # nothing is read again
+    checked = check_archive(open_book(root), one_period=True)
+    assert checked.faults == ()
+    assert any(text.startswith("2026-10/post_invoice: nobody signs") for text in checked.not_proved)
+    with (second.folder / "roll_forward.csv").open("a") as file:
+        file.write("x")
+    assert check_archive(open_book(root), one_period=True).faults == (
+        "2026-10/post_invoice: roll_forward.csv: changed since it was published",
+    )
     write_devices(root, 7)
     assert run_after_invoicing(root / PARAMS).changed
     with pytest.raises(SettingsError, match="no step 'sign_off' after invoicing"):
