@@ -157,7 +157,7 @@ shared AS (
 owed AS (
   SELECT *, CASE WHEN share_qty IS NOT NULL THEN greatest(share_qty - exclude_qty, 0) END AS cover_qty FROM shared
 )
-SELECT client_id, bundle_service_id, anchor_service_id, raw_qty, later_qty, count_source, count_evidence, factor, cover_qty,
+SELECT client_id, bundle_service_id, anchor_service_id, raw_qty, later_qty, count_source, count_evidence, factor, share_qty, cover_qty,
        bundle_count > 1 AS is_shared, coalesce(share_qty < 0, FALSE) AS is_short,
        CASE WHEN cover_qty IS NOT NULL
             THEN greatest(least(greatest(cover_qty, coalesce(minimum, 0)), coalesce(maximum, greatest(cover_qty, coalesce(minimum, 0)))) - all_included_qty, 0)
@@ -185,6 +185,7 @@ SELECT g.client_id, g.service_id, d.anchor_service_id, v.bundle_service_id, coal
        CASE WHEN NOT v.is_anchor AND v.covered_qty IS NOT NULL AND g.gross_qty IS NOT NULL
             THEN greatest(v.covered_qty - g.gross_qty, 0) END AS missing_qty,
        v.client_id IS NOT NULL AS is_component, d.client_id IS NOT NULL AS is_bundle, coalesce(d.is_short, FALSE) AS is_short,
+       v.covered_qty, d.share_qty, d.cover_qty,
        coalesce(d.is_shared, FALSE) AS is_shared, d.count_source, d.count_evidence, d.factor
 FROM asked AS g
 LEFT JOIN bundled AS d ON d.client_id = g.client_id AND d.bundle_service_id = g.service_id
@@ -201,6 +202,8 @@ SELECT g.client_id, c.client_name, g.service_id, s.service_code, s.service_name,
        g.agreement_id, g.agreement_line_id, coalesce(g.lines, 0) AS lines, g.contracted_qty, g.billed_qty, g.included_qty,
        g.purchased_qty, g.used_qty, g.committed_qty, g.commitment_end_date,
        d.anchor_service_id, d.bundle_service_id, d.is_anchor, d.is_bundle, d.is_component, d.raw_qty, d.missing_qty, d.later_qty, d.is_held,
+       g.counted_qty, g.rounded_qty, g.peak_qty, g.count_qty, g.exclude_qty, g.minimum, g.maximum, g.gross_qty, d.covered_qty, d.share_qty, d.cover_qty,
+       g.all_included_qty, g.held_qty,
        CASE WHEN g.is_not_resold AND g.lines IS NOT NULL THEN 0 ELSE d.due_qty END AS due_qty,
        CASE WHEN g.lines IS NULL THEN s.unit_price ELSE g.unit_price END AS unit_price, k.credit_amount,
        g.line_cost, g.vendor_cost, g.vendor_currency,
