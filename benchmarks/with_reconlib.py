@@ -21,7 +21,9 @@ def load() -> None:
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
     import pyarrow.parquet as pq
+    from sqlglot.dialects import duckdb as dialect
 
+    assert dialect
     assert duckdb
     assert pc
     assert ds
