@@ -165,6 +165,8 @@ def _read(
             kept.setdefault(group, []).append(row)
         elif not is_stopped:
             tally.add(row, check_line(row))
+    for rows in kept.values():
+        rows.sort(key=lambda row: row["charge_id"])  # whatever order the file had
     return tallies, kept, spends, unknown, touched
 
 
