@@ -88,9 +88,10 @@ CREATE TABLE measured AS
 SELECT s.client_id, s.service_id, u.used_qty, u.used_later_qty, b.purchased_qty, b.purchased_later_qty, b.committed_qty, b.commitment_end_date,
        b.vendor_cost, b.vendor_currency, s.count_source, s.count_evidence, s.factor
 FROM (
-  SELECT m.client_id, m.service_id, string_agg(DISTINCT m.source, ' ' ORDER BY m.source) AS count_source,
-         string_agg(DISTINCT m.evidence, ' ' ORDER BY m.evidence) AS count_evidence, min(t.factor) AS factor
-  FROM met AS m LEFT JOIN trust AS t ON t.client_id = m.client_id AND t.source = m.source
+  SELECT m.client_id, m.service_id, string_agg(m.source, ' ' ORDER BY m.source) AS count_source,
+         string_agg(m.evidence, ' ' ORDER BY m.evidence) AS count_evidence, min(t.factor) AS factor
+  FROM (SELECT client_id, service_id, source, max(evidence) AS evidence FROM met GROUP BY client_id, service_id, source) AS m
+  LEFT JOIN trust AS t ON t.client_id = m.client_id AND t.source = m.source
   GROUP BY m.client_id, m.service_id
 ) AS s
 LEFT JOIN used AS u ON u.client_id = s.client_id AND u.service_id = s.service_id
