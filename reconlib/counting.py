@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -117,20 +117,59 @@ def list_records(
 
     Grain: one record and service it counts for; one row with no service where it counts for none.
     """
-    inputs, values, views = _laid_out(tables, accounts, products, status, rules, as_of)
     rows = accounts.select(["source", "vendor_account_id", "client_id", "state"]).to_pylist()
     chosen = [
-        {"source": row["source"], "vendor_account_id": row["vendor_account_id"]}
+        (row["source"], row["vendor_account_id"])
         for row in rows
         if (row["state"] == "mapped" and row["client_id"] == client_id and client_id is not None)
         or (row["source"], row["vendor_account_id"]) == account
         or (client_id is None and account is None)
     ]
-    inputs["chosen"] = _table({"source": "text", "vendor_account_id": "text"}, chosen)
-    script = read_sql("counting.sql") + read_sql("records.sql")
-    out = run_sql(script, inputs, values=values, views=views, results=("listed",), engine=engine)
-    listed = out["listed"].select(RECORDS.names()).cast(RECORDS.arrow())
-    return listed.sort_by([(name, "ascending") for name in ("source", "record_kind", "record_id", "service_id")])
+    laid_out = _laid_out(tables, accounts, products, status, rules, as_of)
+    return _listed(laid_out, chosen, read_sql("records.sql"), ("listed",), engine)["listed"]
+
+
+def list_units(
+    tables: Mapping[str, pa.Table | Path],
+    accounts: pa.Table,
+    products: pa.Table,
+    status: pa.Table,
+    rules: Rules,
+    *,
+    as_of: date,
+    cells: Collection[tuple[str, str]],
+    most: int,
+    engine: Engine = DUCKDB,
+) -> tuple[pa.Table, int]:
+    """The records that bear on some clients' counts of some services, (client_id, service_id) each: RECORDS, and how many there are.
+
+    At most ``most`` of them, in the order of the services, sources and records; never more than that is held.
+    """
+    inputs, values, views = _laid_out(tables, accounts, products, status, rules, as_of)
+    clients = {client for client, _ in cells}
+    rows = accounts.select(["source", "vendor_account_id", "client_id", "state"]).to_pylist()
+    chosen = [(row["source"], row["vendor_account_id"]) for row in rows if row["state"] == "mapped" and row["client_id"] in clients]
+    inputs["wanted"] = _table({"client_id": "text", "service_id": "text"}, [{"client_id": c, "service_id": s} for c, s in sorted(cells)])
+    script = read_sql("records.sql") + read_sql("units.sql")
+    out = _listed((inputs, {**values, "most": most}, views), chosen, script, ("units", "units_total"), engine)
+    return out["units"], out["units_total"]["records"][0].as_py()
+
+
+def _listed(
+    laid_out: tuple[dict[str, pa.Table | Path], Row, dict[str, Any]],
+    chosen: list[tuple[str, str]],
+    script: str,
+    results: tuple[str, ...],
+    engine: Engine,
+) -> dict[str, pa.Table]:
+    """Records of the accounts chosen, (source, vendor_account_id) each; the first result is RECORDS."""
+    inputs, values, views = laid_out
+    pairs = [{"source": source, "vendor_account_id": account} for source, account in chosen]
+    inputs["chosen"] = _table({"source": "text", "vendor_account_id": "text"}, pairs)
+    out = run_sql(read_sql("counting.sql") + script, inputs, values=values, views=views, results=results, engine=engine)
+    listed = out[results[0]].select(RECORDS.names()).cast(RECORDS.arrow())
+    order = [(name, "ascending") for name in ("source", "record_kind", "record_id", "service_id")]
+    return {**out, results[0]: listed.sort_by(order)}
 
 
 _SPEC = {
