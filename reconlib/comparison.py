@@ -289,6 +289,7 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
     cycles = pc.and_(pc.greater(cells["cycle_months"], 1), pc.is_valid(cells["line_cost"]))
     worked = pc.or_(pc.or_(pc.and_(pc.is_valid(cells["variance_qty"]), pc.invert(pc.fill_null(agrees, False))), foreign), cycles)
     columns = {name: cells[name].to_pylist() for name in ("line_cost", "unit_cost", "vendor_cost", "vendor_currency")}
+    columns["cost_rate"] = [None] * cells.num_rows  # how a vendor's cost came into the agreement's currency (T98)
     impact = [ZERO if same else None for same in agrees.to_pylist()]
     models = {code: rule.price for code, rule in rules.services.items() if rule.price is not None}
     which = pc.indices_nonzero(worked)
@@ -296,6 +297,7 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
         cycle, currency = row["cycle_months"], row["currency"]
         if row["vendor_cost"] is not None and row["vendor_currency"] not in (currency, SEVERAL) and rates:
             row["vendor_cost"] = rates.convert(row["vendor_cost"], row["vendor_currency"], currency).quantize(MICRO, "ROUND_HALF_UP")
+            columns["cost_rate"][i] = rates.explain(row["vendor_currency"], currency)
             columns["vendor_cost"][i], columns["vendor_currency"][i] = row["vendor_cost"], currency
             row["vendor_currency"] = currency
         if row["line_cost"] is not None and cycle > 1:
@@ -304,18 +306,20 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
         columns["unit_cost"][i] = row["vendor_cost"] if row["vendor_cost"] is not None and same else columns["line_cost"][i]
         if row["variance_qty"] is None:
             continue
-        if model := models.get(row["service_code"]):
+        if not row["is_billable"] and row["lines"]:
+            impact[i] = ZERO  # cost-only lines carry no revenue (T69)
+        elif model := models.get(row["service_code"]):
             impact[i] = price_difference(model, row["due_qty"], row["billed_qty"], currency)
         elif row["unit_price"] is not None:
             impact[i] = money_a_month(row["variance_qty"], row["unit_price"], cycle, currency)
-    return _put(_put(cells, {"monthly_impact": impact}), columns, texts=("vendor_currency",))
+    return _put(_put(cells, {"monthly_impact": impact}), columns, texts=("vendor_currency", "cost_rate"))
 
 
 ZERO, MICRO = Decimal(0), Decimal("0.000001")
 SEVERAL = "XXX"  # stands for several currencies (ISO 4217: no currency)
 _MONEY = [
-    *("service_code", "variance_qty", "due_qty", "billed_qty", "unit_price", "line_cost", "vendor_cost", "vendor_currency"),
-    *("cycle_months", "currency"),
+    *("service_code", "lines", "variance_qty", "due_qty", "billed_qty", "unit_price", "line_cost", "vendor_cost", "vendor_currency"),
+    *("cycle_months", "currency", "is_billable"),
 ]
 
 

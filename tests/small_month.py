@@ -205,7 +205,7 @@ def _client(name: str, row: Mapping[str, str]) -> Row:
 
 def _service(name: str, row: Mapping[str, str]) -> Row:
     made = {"service_id": name, "service_code": name, "service_name": row.get("name", name), "is_active": True}
-    return {**made, "unit_price": _number(row.get("price")), "vendor_sku": row.get("sku"), "source": "psa", "evidence": f"psa/{name}"}
+    return {**made, "unit_price": _number(row.get("price")), "unit_cost": _number(row.get("cost")), "vendor_sku": row.get("sku"), "source": "psa", "evidence": f"psa/{name}"}
 
 
 def _agreement(name: str, row: Mapping[str, str]) -> Row:
@@ -272,6 +272,7 @@ def _purchase(number: int, row: Mapping[str, str]) -> Row:
         "is_active": row.get("active", "yes") == "yes",
         "is_free": row.get("trial", "no") == "yes",
         "start_date": _day(row.get("since")),
+        "commitment_end_date": _day(row.get("until")),
         "unit_cost": _number(row.get("cost")),
         "currency": row.get("currency", "USD"),
         "evidence": f"{source}/b{number:03d}",

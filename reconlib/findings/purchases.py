@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from reconlib.comparison import money_a_month
 from reconlib.findings.kinds import SEVERAL, Facts, Row, cell_of, price_text
 from reconlib.findings.prices import cost_hint
-from reconlib.money import format_qty
+from reconlib.money import format_qty, round_amount
 from reconlib.pricing import format_price
 
 
@@ -22,12 +23,12 @@ def check_cost(facts: Facts) -> Iterator[Row]:
             text = f"Bought in {bought}, billed in {row['currency']}: cost and price are not compared."
             yield {**cell_of(row), "kind": "currency_or_cycle_mismatch", "explanation": text}
             continue
-        if vendor is not None and line is not None and vendor != line:
+        if vendor is not None and line is not None and not _is_same_cost(row, vendor, line):
             bought = row["purchased_qty"]  # null where another of its sources failed: then the money is not known either (T1)
             impact = None if bought is None else money_a_month(bought, vendor - line, 1, row["currency"])
             costs, says = format_price(vendor, row["currency"]), format_price(line, row["currency"])
             text = f"{row['service_name']} costs {costs} a unit, the agreement line says {says}."
-            text = f"{text} {cost_hint(vendor, line)}".rstrip()
+            text = " ".join(part for part in (text, row["cost_rate"], cost_hint(vendor, line)) if part)
             yield {**cell_of(row), "kind": "cost_change", "cost_impact": impact, "explanation": text}
         cost, price = row["unit_cost"], row["unit_price"]
         if cost is not None and price is not None and row["is_billable"] and price < cost * row["cycle_months"]:
@@ -38,17 +39,26 @@ def check_cost(facts: Facts) -> Iterator[Row]:
             yield {**cell_of(row), "kind": "negative_margin", "cost_impact": impact, "explanation": text}
 
 
+def _is_same_cost(row: Row, vendor: Decimal, line: Decimal) -> bool:
+    """Whether two costs are one; a cost that was converted is held against the line's in whole coins, because no line says fractions."""
+    if row["cost_rate"]:
+        return round_amount(vendor, row["currency"]) == round_amount(line, row["currency"])
+    return vendor == line
+
+
 def check_purchases(facts: Facts) -> Iterator[Row]:
     """Bought and not used (waste, never claimed as over-billing: T86), or used and not bought (T57)."""
     for row in facts.cells:
         bought, used = row["purchased_qty"], row["used_qty"]
-        if bought is None or used is None or bought == used:
+        if bought is None or used is None or bought == used or row["status"] in ("ignored", "not_resold"):
             continue
         gap = abs(bought - used)
         if bought > used:
             cost = row["vendor_cost"] if row["vendor_currency"] in (None, row["currency"]) else None  # never in another currency's name
             impact = None if cost is None else money_a_month(gap, cost, 1, row["currency"])
             text = f"{format_qty(bought)} {row['service_name']} bought, {format_qty(used)} in use: {format_qty(gap)} paid for and idle."
+            if row["commitment_end_date"]:
+                text += f" {format_qty(row['committed_qty'])} are committed; the first term ends on {row['commitment_end_date']}."
             yield {**cell_of(row), "kind": "unused_commitment", "variance_qty": gap, "cost_impact": impact, "explanation": text}
         else:
             text = f"{format_qty(used)} {row['service_name']} in use, {format_qty(bought)} bought: {format_qty(gap)} without a purchase."

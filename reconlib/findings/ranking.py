@@ -15,6 +15,7 @@ from reconlib.findings.kinds import BILLING_KINDS, UNKNOWN_KINDS, Facts, Row
 from reconlib.findings.mapping import check_accounts, check_products
 from reconlib.findings.prices import check_prices
 from reconlib.findings.purchases import check_cost, check_purchases
+from reconlib.findings.standards import check_expected, check_gaps, check_pools
 from reconlib.findings.units import check_rejects, check_rules, check_unaccounted, check_units
 from reconlib.schema import FINDINGS, make_table
 
@@ -29,6 +30,9 @@ CHECKS = (
     check_purchases,
     check_prices,
     check_bundles,
+    check_expected,
+    check_gaps,
+    check_pools,
     check_units,
     check_unaccounted,
     check_accounts,

@@ -76,6 +76,8 @@ class ServiceRule(Strict):
             raise ValueError(f"maximum: {self.maximum} lies below the minimum {self.minimum}")
         if self.price is not None and self.escalator is not None:
             raise ValueError("escalator: a price model states its own prices; raise those")
+        if self.included and self.price is not None and self.price.included:
+            raise ValueError("included: the price model's own included units and these would both be taken off; keep one")
         return self
 
 
