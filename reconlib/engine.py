@@ -35,6 +35,16 @@ class Engine:
 
 
 DUCKDB = Engine()
+SPARK_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",  # an overflow is an error, not a null
+    "spark.sql.shuffle.partitions": "8",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.memory": os.environ.get("RECON_SPARK_MEMORY", "2g"),
+    "spark.log.level": "ERROR",
+}
 
 
 def read_sql(name: str) -> str:
@@ -151,17 +161,7 @@ def open_spark(engine: Engine) -> Any:
         ) from error
     builder = SparkSession.builder.appName("reconlib")
     builder = builder.remote(engine.master) if engine.master.startswith("sc://") else builder.master(engine.master)
-    settings = {
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.ansi.enabled": "true",  # an overflow is an error, not a null
-        "spark.sql.shuffle.partitions": "8",
-        "spark.sql.execution.arrow.pyspark.enabled": "true",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.driver.memory": os.environ.get("RECON_SPARK_MEMORY", "2g"),
-        "spark.log.level": "ERROR",
-    }
-    for key, value in settings.items():
+    for key, value in SPARK_SETTINGS.items():
         builder = builder.config(key, value)
     try:
         return builder.getOrCreate()
