@@ -54,13 +54,13 @@ SELECT client_id, service_id, count(*) AS lines, sum(quantity_qty) AS contracted
        string_agg(evidence, ' ' ORDER BY evidence) AS line_evidence
 FROM ranked GROUP BY client_id, service_id;
 
-CREATE TABLE credits AS
+CREATE VIEW credits AS
 SELECT client_id, service_id, CAST(sum(quantity_qty * unit_price) AS DECIMAL(18, 6)) AS credit_amount
 FROM placed_lines WHERE scope = 'credit' GROUP BY client_id, service_id;
 
 -- 3. Counts of all sources of one measure are summed (T26); unknown in one is unknown in all. A service whose vendor bills in arrears
 --    meets this month's lines with the month before's count (T110).
-CREATE TABLE met AS
+CREATE VIEW met AS
 SELECT c.client_id, c.service_id, c.measure, c.source, c.is_known, c.quantity_qty, c.later_qty, c.committed_qty, c.commitment_end_date,
        c.unit_cost, c.currency, c.evidence
 FROM counts AS c JOIN service_rules AS r ON r.service_id = c.service_id AND r.period_offset = 0
@@ -69,12 +69,12 @@ SELECT c.client_id, c.service_id, c.measure, c.source, c.is_known, c.quantity_qt
        c.unit_cost, c.currency, c.evidence
 FROM earlier_counts AS c JOIN service_rules AS r ON r.service_id = c.service_id AND r.period_offset = -1;
 
-CREATE TABLE used AS
+CREATE VIEW used AS
 SELECT client_id, service_id, CASE WHEN bool_and(is_known) THEN sum(quantity_qty) END AS used_qty, sum(later_qty) AS used_later_qty
 FROM met WHERE measure = 'used' GROUP BY client_id, service_id;
 
 -- Over the sources something was bought at: one cost, known for each, or none; XXX stands for several currencies.
-CREATE TABLE bought AS
+CREATE VIEW bought AS
 SELECT client_id, service_id, CASE WHEN bool_and(is_known) THEN sum(quantity_qty) END AS purchased_qty, sum(later_qty) AS purchased_later_qty,
        CASE WHEN bool_and(is_known) THEN sum(committed_qty) END AS committed_qty, min(commitment_end_date) AS commitment_end_date,
        CASE WHEN min(CASE WHEN is_bought THEN unit_cost END) = max(CASE WHEN is_bought THEN unit_cost END) AND NOT bool_or(is_bought AND unit_cost IS NULL)
@@ -84,7 +84,7 @@ SELECT client_id, service_id, CASE WHEN bool_and(is_known) THEN sum(quantity_qty
 FROM (SELECT *, coalesce(quantity_qty, 1) > 0 AS is_bought FROM met WHERE measure = 'purchased') AS m
 GROUP BY client_id, service_id;
 
-CREATE TABLE measured AS
+CREATE VIEW measured AS
 SELECT s.client_id, s.service_id, u.used_qty, u.used_later_qty, b.purchased_qty, b.purchased_later_qty, b.committed_qty, b.commitment_end_date,
        b.vendor_cost, b.vendor_currency, s.count_source, s.count_evidence, s.factor
 FROM (
@@ -165,14 +165,14 @@ SELECT client_id, bundle_service_id, anchor_service_id, raw_qty, later_qty, coun
             END AS expected_qty
 FROM owed;
 
-CREATE TABLE covered AS
+CREATE VIEW covered AS
 SELECT d.client_id, u.service_id, bool_or(u.is_anchor) AS is_anchor,
        CASE WHEN bool_and(d.cover_qty IS NOT NULL) THEN sum(d.cover_qty * u.units_qty) END AS covered_qty, min(d.bundle_service_id) AS bundle_service_id
 FROM bundled AS d JOIN bundles AS u ON u.bundle_service_id = d.bundle_service_id
 GROUP BY d.client_id, u.service_id;
 
 -- 6. What should be billed. Units a client is committed to and billed for are due until the term ends, assigned or not (T86).
-CREATE TABLE due AS
+CREATE VIEW due AS
 SELECT g.client_id, g.service_id, d.anchor_service_id, v.bundle_service_id, coalesce(v.is_anchor, FALSE) AS is_anchor,
        coalesce(d.raw_qty, g.raw_qty) AS raw_qty, coalesce(d.later_qty, g.later_qty, 0) AS later_qty,
        CASE WHEN d.client_id IS NOT NULL THEN d.expected_qty
@@ -192,7 +192,7 @@ FROM asked AS g
 LEFT JOIN bundled AS d ON d.client_id = g.client_id AND d.bundle_service_id = g.service_id
 LEFT JOIN covered AS v ON v.client_id = g.client_id AND v.service_id = g.service_id;
 
-CREATE TABLE held_up AS
+CREATE VIEW held_up AS
 SELECT DISTINCT g.client_id, g.service_id
 FROM asked AS g JOIN reads AS r ON r.service_id = g.service_id
 JOIN waiting AS w ON w.source = r.source AND (w.client_id = g.client_id OR w.service_id = g.service_id);

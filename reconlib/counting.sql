@@ -11,13 +11,13 @@
 -- Currency XXX (ISO 4217: no currency) stands for several. Only +, - and SUM touch quantities.
 
 -- 1. Classes: usage read once and summed; a purchase is a class with what was bought at the same terms.
-CREATE TABLE usage_sums AS
+CREATE VIEW usage_sums AS
 SELECT source, vendor_account_id, vendor_product_id, passes, stale_level, is_later, has_key, usage_date,
        sum(records) AS records, CAST(sum(quantity_qty) AS DECIMAL(18, 6)) AS quantity_qty
 FROM usage_groups
 GROUP BY source, vendor_account_id, vendor_product_id, passes, stale_level, is_later, has_key, usage_date;
 
-CREATE TABLE purchase_sums AS
+CREATE VIEW purchase_sums AS
 SELECT source, vendor_account_id, vendor_product_id, coalesce(start_date > run.as_of, FALSE) AS is_later, is_active, is_free,
        coalesce(commitment_end_date >= run.as_of, FALSE) AS is_committed, commitment_end_date, unit_cost, currency,
        count(*) AS records, CAST(sum(quantity_qty) AS DECIMAL(18, 6)) AS quantity_qty
@@ -42,7 +42,7 @@ SELECT row_number() OVER (ORDER BY record_kind, source, vendor_account_id, vendo
 FROM both_kinds;
 
 -- 2. Each class with its account's client and its product's state.
-CREATE TABLE product_states AS
+CREATE VIEW product_states AS
 SELECT v.source, v.vendor_product_id, v.is_free, bool_or(m.state = 'mapped') AS is_mapped, bool_or(m.state = 'excluded') AS is_excluded
 FROM vendor_products AS v
 JOIN product_map AS m ON m.source = v.source AND m.vendor_product_id = v.vendor_product_id
@@ -73,7 +73,7 @@ WHERE (r.passes & s.where_bits) = s.where_bits
 GROUP BY r.class_id, s.service_id, s.measure;
 
 -- 5. Fate of each class for each service: later than the as-of date (T3), stale (T59), of a day the rule does not take (T46), or counted.
-CREATE TABLE last_days AS
+CREATE VIEW last_days AS
 SELECT c.source, max(c.usage_date) AS last_day, count(DISTINCT c.usage_date) AS days
 FROM classes AS c CROSS JOIN run
 WHERE c.usage_date >= run.period_start AND NOT c.is_later
@@ -103,7 +103,7 @@ SELECT DISTINCT s.source, p.vendor_product_id, s.key_scope
 FROM count_specs AS s JOIN spec_products AS p ON p.spec_id = s.spec_id
 WHERE s.dedupe;
 
-CREATE TABLE twin_hashes AS
+CREATE VIEW twin_hashes AS
 SELECT hash(k.key_scope, u.unit_key) AS key_hash
 FROM usage_records AS u
 JOIN keyed_products AS k ON k.source = u.source AND k.vendor_product_id = u.vendor_product_id
@@ -136,14 +136,14 @@ GROUP BY class_id, service_id;
 
 -- 7. Where a count is known: complete source, mapped account, mapped product (T1). A failed source makes every count it feeds unknown.
 -- A product nobody's feed speaks of is not zero either: it may have been renamed, or the rule may be wrong (reported as unmatched).
-CREATE TABLE spoken AS
+CREATE VIEW spoken AS
 SELECT DISTINCT c.service_id, c.measure, r.source
 FROM caught AS c
 JOIN placed AS r ON r.class_id = c.class_id
 LEFT JOIN ignored AS i ON i.class_id = c.class_id
 WHERE NOT r.is_product_free AND i.class_id IS NULL;
 
-CREATE TABLE grid AS
+CREATE VIEW grid AS
 SELECT DISTINCT a.client_id, s.service_id, s.measure, s.source
 FROM spoken AS s
 JOIN account_map AS a ON a.source = s.source AND a.state = 'mapped'
@@ -161,12 +161,12 @@ HAVING count(c.spec_id) = 0 AND bool_and(sources.is_complete);
 CREATE TABLE keyless AS
 SELECT DISTINCT rule FROM fates WHERE take = 'any_time' AND NOT has_key AND fate = 'counted';
 
-CREATE TABLE failing AS
+CREATE VIEW failing AS
 SELECT DISTINCT s.service_id, s.measure
 FROM count_specs AS s JOIN sources ON sources.source = s.source AND NOT sources.is_complete;
 
 -- 8. Counts. A month's daily counts become one by the rule's take; for an average, quantity_qty is still the sum over `days` days.
-CREATE TABLE daily AS
+CREATE VIEW daily AS
 SELECT f.client_id, f.service_id, f.measure, f.source, min(f.take) AS take, f.usage_date, max(f.days) AS days,
        sum(CASE WHEN f.fate = 'counted' THEN f.records - coalesce(d.records, 0) ELSE 0 END) AS records,
        sum(CASE WHEN f.fate = 'counted' THEN f.quantity_qty - coalesce(d.quantity_qty, 0) ELSE 0 END) AS quantity_qty,
@@ -182,7 +182,7 @@ FROM fates AS f
 LEFT JOIN duplicates AS d ON d.class_id = f.class_id AND d.service_id = f.service_id
 GROUP BY f.client_id, f.service_id, f.measure, f.source, f.usage_date;
 
-CREATE TABLE tallies AS
+CREATE VIEW tallies AS
 SELECT client_id, service_id, measure, source, min(take) AS take, max(days) AS days, sum(records) AS records,
        CASE WHEN min(take) = 'peak' THEN max(quantity_qty) ELSE sum(quantity_qty) END AS quantity_qty,
        sum(duplicate_qty) AS duplicate_qty, sum(stale_qty) AS stale_qty, sum(later_qty) AS later_qty,
@@ -209,7 +209,7 @@ LEFT JOIN failing AS n ON n.service_id = g.service_id AND n.measure = g.measure
 LEFT JOIN tallies AS t ON t.client_id = g.client_id AND t.service_id = g.service_id AND t.measure = g.measure AND t.source = g.source;
 
 -- 9. Every record in exactly one bucket: counted for any service beats left out for another.
-CREATE TABLE bucketed AS
+CREATE VIEW bucketed AS
 WITH best AS (
   SELECT class_id, fate, service_id, rule,
          row_number() OVER (PARTITION BY class_id
