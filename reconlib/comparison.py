@@ -86,7 +86,7 @@ def compare_quantities(
         results=("cells", "line_buckets"),
         engine=engine,
     )
-    judged = _with_money(out["cells"].sort_by([("client_id", "ascending"), ("service_id", "ascending")]), rules, rates)
+    judged = _with_money(out.pop("cells").sort_by([("client_id", "ascending"), ("service_id", "ascending")]), rules, rates)
     cells = check_table(COMPARISON, judged.select(COMPARISON.names()).cast(COMPARISON.arrow()))
     lines = check_table(LINE_BUCKETS, out["line_buckets"].select(LINE_BUCKETS.names()).cast(LINE_BUCKETS.arrow()))
     if lines.num_rows != (given := tables["agreement_lines"].num_rows):

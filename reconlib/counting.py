@@ -84,7 +84,7 @@ def count_units(
         SettingsError: a rule names a service, source, connector, product or field that does not exist, or catches nothing.
         TieOutError: a record is in no bucket or in two.
     """
-    inputs, values, views = _laid_out(tables, accounts, products, status, rules, as_of)
+    inputs, values, views = _laid_out(tables, accounts, products, status, rules, as_of, "twin", "pair")
     out = run_sql(
         read_sql("counting.sql"),
         inputs,
@@ -125,7 +125,7 @@ def list_records(
         or (row["source"], row["vendor_account_id"]) == account
         or (client_id is None and account is None)
     ]
-    laid_out = _laid_out(tables, accounts, products, status, rules, as_of)
+    laid_out = _laid_out(tables, accounts, products, status, rules, as_of, "twin", "pair", "chosen")
     return _listed(laid_out, chosen, read_sql("records.sql"), ("listed",), engine)["listed"]
 
 
@@ -145,7 +145,7 @@ def list_units(
 
     At most ``most`` of them, in the order of the services, sources and records; never more than that is held.
     """
-    inputs, values, views = _laid_out(tables, accounts, products, status, rules, as_of)
+    inputs, values, views = _laid_out(tables, accounts, products, status, rules, as_of, "twin", "pair", "chosen")
     clients = {client for client, _ in cells}
     rows = accounts.select(["source", "vendor_account_id", "client_id", "state"]).to_pylist()
     chosen = [(row["source"], row["vendor_account_id"]) for row in rows if row["state"] == "mapped" and row["client_id"] in clients]
@@ -191,15 +191,17 @@ _PAIR = {"service_id": "text", "other_id": "text", "reason": "text"}
 
 
 def _laid_out(
-    tables: Mapping[str, pa.Table | Path], accounts: pa.Table, products: pa.Table, status: pa.Table, rules: Rules, as_of: date
+    tables: Mapping[str, pa.Table | Path], accounts: pa.Table, products: pa.Table, status: pa.Table, rules: Rules, as_of: date, *parts: str
 ) -> tuple[dict[str, pa.Table | Path], Row, dict[str, Any]]:
     """The tables, values and view counting.sql reads."""
     sources = [
         {"source": row["source"], "is_complete": row["status"] == "complete", "evidence": f"{row['source']}/{row['snapshot_id'] or 'none'}"}
         for row in status.to_pylist()
     ]
-    plan = _plan(rules, tables, products, status, as_of)
     usage = tables["usage_records"]
+    using, texts = _seen(usage)
+    given = {"used": using, "purchased": frozenset(_small(tables, "purchases")["source"].unique().to_pylist())}
+    plan = _plan(rules, tables, products, status, as_of, given)
     inputs: dict[str, pa.Table | Path] = {
         **{name: tables[name] for name in ("usage_records", "purchases", "vendor_products")},
         "account_map": accounts.select(["source", "vendor_account_id", "state", "client_id"]),
@@ -211,29 +213,35 @@ def _laid_out(
         "pairs": _table(_PAIR, _pairs(rules, tables)),
     }
     needed = any(condition.fields() - set(COLUMNS) for condition in plan.conditions)
-    attributes, few = _attributes(usage) if needed else (frozenset(), True)
     traits = Traits(
         conditions=plan.conditions,
         asked={source: frozenset(numbers) for source, numbers in plan.asked.items()},
-        attributes=attributes,
-        few_attributes=few,
+        attributes=_attributes(usage, texts) if needed else frozenset(),
+        few_attributes=len(texts) <= MANY,
         stale_before=[as_of - timedelta(days=days) for days in plan.stale_days],
         as_of=as_of,
         needs_key=any(spec["take"] == "any_time" for spec in plan.specs),
         where=rules.where,
     )
     views = {"usage_groups": groups_view(traits), "slim_records": slim_view(traits)}
-    views |= {f"{part}_traits": records_view(traits, f"{part}_records") for part in ("twin", "pair", "chosen")}
+    views |= {f"{part}_traits": records_view(traits, f"{part}_records") for part in parts}
     return inputs, {"as_of": as_of, "period_start": as_of.replace(day=1)}, views
 
 
-def _plan(rules: Rules, tables: Mapping[str, pa.Table | Path], products: pa.Table, status: pa.Table, as_of: date) -> _Plan:
+def _plan(
+    rules: Rules,
+    tables: Mapping[str, pa.Table | Path],
+    products: pa.Table,
+    status: pa.Table,
+    as_of: date,
+    given: Mapping[str, frozenset[str]],
+) -> _Plan:
+    """``given`` says which sources list records of a measure."""
     connectors = {row["source"]: row["connector"] for row in status.to_pylist()}
     complete = {row["source"] for row in status.to_pylist() if row["status"] == "complete"}
     plan = _Plan(as_of, asked={source: set() for source in connectors})
     counts = [count for rule in rules.services.values() for count in rule.used]
     plan.stale_days = sorted({rules.stale_days, *(count.stale_days for count in counts if count.stale_days is not None)})
-    given = {m: _sources_in(tables[t]) for m, t in (("used", "usage_records"), ("purchased", "purchases"))}
     services = _small(tables, "services").to_pylist()
     codes = {row["service_code"] for row in services}
     for code in rules.services:
@@ -388,21 +396,25 @@ def _small(tables: Mapping[str, pa.Table | Path], name: str) -> pa.Table:
     return pq.read_table(table) if isinstance(table, Path) else table
 
 
-def _sources_in(table: pa.Table | Path) -> set[str]:
-    if isinstance(table, Path):
-        found = run_sql("CREATE TABLE found AS SELECT DISTINCT source FROM records;", {"records": table}, results=("found",))["found"]
-        return set(found["source"].to_pylist())
-    return set(table["source"].unique().to_pylist())
+def _seen(records: pa.Table | Path) -> tuple[frozenset[str], list[str]]:
+    """Sources that list usage, and the different sets of vendors' own fields their records carry, or the first of very many."""
+    import pyarrow.compute as pc
+
+    if isinstance(records, Path):
+        script = "CREATE TABLE sources AS SELECT DISTINCT source FROM records;"
+        script += f"CREATE TABLE texts AS SELECT DISTINCT attributes FROM records WHERE attributes IS NOT NULL LIMIT {MANY + 1};"  # noqa: S608 - a number
+        found = run_sql(script, {"records": records}, results=("sources", "texts"))
+        return frozenset(found["sources"]["source"].to_pylist()), found["texts"]["attributes"].to_pylist()
+    texts = pc.unique(records["attributes"].drop_null()).slice(0, MANY + 1).to_pylist()
+    return frozenset(records["source"].unique().to_pylist()), texts
 
 
-def _attributes(records: pa.Table | Path) -> tuple[frozenset[str], bool]:
-    """Names of the vendors' own fields that any record carries, and whether records carry few different sets of them."""
-    script = f"CREATE TABLE found AS SELECT DISTINCT attributes FROM records WHERE attributes IS NOT NULL LIMIT {MANY + 1};"  # noqa: S608 - a number
-    texts = run_sql(script, {"records": records}, results=("found",))["found"]["attributes"].to_pylist()
+def _attributes(records: pa.Table | Path, texts: list[str]) -> frozenset[str]:
+    """Names of the vendors' own fields that any record carries."""
     if len(texts) <= MANY:
-        return frozenset(name for text in texts for name in json.loads(text)), True
+        return frozenset(name for text in texts for name in json.loads(text))
     script = "CREATE TABLE found AS SELECT DISTINCT unnest(json_keys(attributes)) AS name FROM records;"
-    return frozenset(run_sql(script, {"records": records}, results=("found",))["found"]["name"].to_pylist()), False
+    return frozenset(run_sql(script, {"records": records}, results=("found",))["found"]["name"].to_pylist())
 
 
 def _table(columns: Mapping[str, str], rows: list[Row]) -> pa.Table:

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 import sqlglot
+import sqlglot.dialects.duckdb  # loaded here, not in the first run
 from sqlglot import exp
 
 from reconlib.errors import SettingsError
@@ -30,7 +31,7 @@ class Engine:
 
     name: Literal["duckdb", "spark"] = "duckdb"
     master: str = "local[2]"  # spark: local[n], spark://host:port, or Spark Connect sc://host:port
-    memory_limit: str = "256MB"  # duckdb; what does not fit goes to a temporary folder. Less is quicker than more: buffers stay in cache
+    memory_limit: str | None = None  # duckdb, such as "1GB"; what does not fit goes to a temporary folder; null: as little as does
     threads: int = 2
 
 
@@ -78,21 +79,38 @@ def _run_duckdb(
 ) -> dict[str, pa.Table]:
     import duckdb
 
-    with TemporaryDirectory(prefix="reconlib-") as spill:
-        config: dict[str, Any] = {"threads": engine.threads, "preserve_insertion_order": False, "temp_directory": spill}
-        with duckdb.connect(config={**config, "memory_limit": engine.memory_limit}) as connection:
-            for name, table in tables.items():
-                if isinstance(table, Path):
-                    connection.read_parquet(str(table)).create_view(name)
-                else:
-                    connection.register(name, table)
-            built = _Views(views, set(tables))
-            for statement in connection.extract_statements(script):
-                for name, view in built.ready():
-                    connection.execute(exp.Create(this=exp.to_identifier(name), kind="VIEW", expression=view).sql("duckdb"))
-                connection.execute(statement)
-                built.standing.add(_created(statement.query))
-            return {name: connection.table(name).to_arrow_table() for name in results}
+    limits = (engine.memory_limit,) if engine.memory_limit else MEMORY_LIMITS
+    for limit in limits:
+        try:
+            with TemporaryDirectory(prefix="reconlib-") as spill:
+                config = {"threads": engine.threads, "preserve_insertion_order": False, "temp_directory": spill, "memory_limit": limit}
+                with duckdb.connect(config=config) as connection:
+                    return _executed(connection, script, tables, views, results)
+        except duckdb.OutOfMemoryException as error:
+            if limit == limits[-1]:
+                hint = "give params a larger memory_limit, or run engine: spark"
+                raise SettingsError(f"{limit} of memory are not enough", where="params: memory_limit", hint=hint) from error
+    raise AssertionError
+
+
+MEMORY_LIMITS = ("256MB", "1GB", "4GB")  # tried in turn; a small one is quicker too, because buffers stay in the processor's cache
+
+
+def _executed(
+    connection: Any, script: str, tables: Mapping[str, pa.Table | Path], views: Mapping[str, exp.Expression], results: tuple[str, ...]
+) -> dict[str, pa.Table]:
+    for name, table in tables.items():
+        if isinstance(table, Path):
+            connection.read_parquet(str(table)).create_view(name)
+        else:
+            connection.register(name, table)
+    built = _Views(views, set(tables))
+    for statement in connection.extract_statements(script):
+        for name, view in built.ready():
+            connection.execute(f"CREATE VIEW {exp.to_identifier(name).sql('duckdb')} AS {view.sql('duckdb', copy=False)}")
+        connection.execute(statement)
+        built.standing.add(_created(statement.query))
+    return {name: connection.table(name).to_arrow_table() for name in results}
 
 
 def _run_spark(

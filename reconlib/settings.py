@@ -130,7 +130,9 @@ class Params(Strict):
     rules: list[Text] = Field(default_factory=list)
     engine: Literal["duckdb", "spark"] = "duckdb"
     spark: Text = "local[2]"  # engine spark: local[n], spark://host:port, or Spark Connect sc://host:port
-    memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(MB|GB)$")] = "256MB"  # engine duckdb: what does not fit goes to disk
+    memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(MB|GB)$")] | None = (
+        None  # engine duckdb: never more; what does not fit goes to disk
+    )
     materiality: Money = "0.00"  # money a month above which every finding must be decided before signing
     sources: dict[Slug, Source]
     sandbox: Sandbox | None = None

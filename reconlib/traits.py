@@ -17,6 +17,7 @@ from reconlib.errors import SettingsError, nearest
 
 FEW = ("unit_class", "unit_state")  # columns with few values: grouped by as they are
 COLUMNS = ("unit_name", "unit_key", *FEW)  # of usage_records, what a rule may name beside the vendors' own fields
+_BIG, _SMALL, _TEXT, _DATE = (exp.DataType.build(kind) for kind in ("bigint", "smallint", "text", "date"))
 _PLACE = ("source", "vendor_account_id", "vendor_product_id")
 
 
@@ -75,7 +76,7 @@ def slim_view(traits: Traits) -> exp.Expression:
     """``usage_records`` with the fields that rules name, and nothing in the place of the others: less to read."""
     named = {field if field in COLUMNS else "attributes" for condition in traits.conditions for field in condition.fields()} | {"unit_key"}
     kept = [exp.column(name) for name in (*_PLACE, "quantity_qty", "created_date", "last_seen_date", "usage_date")]
-    fields = [exp.column(f) if f in named else exp.alias_(exp.cast(exp.null(), "text"), f) for f in (*COLUMNS, "attributes")]
+    fields = [exp.column(f) if f in named else exp.alias_(exp.Cast(this=exp.null(), to=_TEXT.copy()), f) for f in (*COLUMNS, "attributes")]
     return exp.select(*kept, *fields).from_("usage_records")
 
 
@@ -131,7 +132,7 @@ def _fields(traits: Traits, source: str) -> set[str]:
 
 def _passes(traits: Traits, sources: list[str], column: Callable[[str], exp.Expression]) -> exp.Expression:
     """One bit for each condition that is asked of a source and holds."""
-    passes: Any = exp.cast(exp.Literal.number(0), "bigint")
+    passes: Any = _number(0)
     for number, condition in enumerate(traits.conditions):
         asking = [source for source in sources if number in traits.asked[source]]
         if not asking:
@@ -139,21 +140,21 @@ def _passes(traits: Traits, sources: list[str], column: Callable[[str], exp.Expr
         tests: list[Any] = [_one_of(exp.column("source"), asking)] if len(asking) < len(sources) else []
         tests += [_one_of(column(field), values) for field, values in sorted(condition.where.items())]
         for field, values in sorted(condition.unless.items()):
-            tests.append(exp.not_(exp.func("coalesce", _one_of(column(field), values), exp.false())))
-        passes = exp.Add(this=passes, expression=_case(exp.and_(*tests), 1 << number))
+            tests.append(exp.not_(exp.Coalesce(this=_one_of(column(field), values), expressions=[exp.false()]), copy=False))
+        passes = exp.Add(this=passes, expression=_case(exp.and_(*tests, copy=False), 1 << number))
     return passes  # type: ignore[no-any-return]
 
 
 def _dated(traits: Traits) -> list[Any]:
     level: Any = exp.Case()
     for number, day in reversed(list(enumerate(traits.stale_before, 1))):  # the longest limit first
-        level = level.when(_before("last_seen_date", day), exp.cast(exp.Literal.number(number), "smallint"))
-    level = level.else_(exp.cast(exp.Literal.number(0), "smallint"))
+        level = level.when(_before("last_seen_date", day), _number(number, _SMALL))
+    level = level.else_(_number(0, _SMALL))
     later = exp.or_(*(exp.GT(this=exp.column(name), expression=_day(traits.as_of)) for name in ("created_date", "usage_date")))
     has_key: Any = exp.Not(this=exp.Is(this=exp.column("unit_key"), expression=exp.null())) if traits.needs_key else exp.true()
     return [
         exp.alias_(level, "stale_level"),
-        exp.alias_(exp.func("coalesce", later, exp.false()), "is_later"),
+        exp.alias_(exp.Coalesce(this=later, expressions=[exp.false()]), "is_later"),
         exp.alias_(has_key, "has_key"),
     ]
 
@@ -186,9 +187,12 @@ def _before(name: str, day: date) -> exp.Expression:
 
 
 def _day(day: date) -> exp.Expression:
-    return exp.cast(exp.Literal.string(day.isoformat()), "date")
+    return exp.Cast(this=exp.Literal.string(day.isoformat()), to=_DATE.copy())
+
+
+def _number(value: int, kind: exp.DataType | None = None) -> exp.Expression:
+    return exp.Cast(this=exp.Literal.number(value), to=(kind or _BIG).copy())
 
 
 def _case(condition: Any, value: int) -> exp.Expression:
-    number = exp.cast(exp.Literal.number(value), "bigint")
-    return exp.Case().when(condition, number).else_(exp.cast(exp.Literal.number(0), "bigint"))
+    return exp.Case(ifs=[exp.If(this=condition, true=_number(value))], default=_number(0))

@@ -96,15 +96,20 @@ def check_table(schema: TableSchema, table: pa.Table) -> pa.Table:
     for column in schema.columns:
         if not column.null and table[column.name].null_count:
             raise DataError(f"{table[column.name].null_count} rows without {column.name}", where=f"table {schema.name}")
-    keys = table.select(list(schema.key)).group_by(list(schema.key)).aggregate([([], "count_all")])
-    if keys.num_rows != table.num_rows:
-        twice = keys.filter(pc.field("count_all") > 1).to_pylist()[0]
+    table = table.sort_by([(name, "ascending") for name in schema.key])
+    same: Any = None  # rows whose key is that of the row before
+    for name in schema.key:
+        before, after = table[name].slice(0, max(table.num_rows - 1, 0)), table[name].slice(1)
+        equal = pc.or_(pc.fill_null(pc.equal(before, after), fill_value=False), pc.and_(pc.is_null(before), pc.is_null(after)))
+        same = equal if same is None else pc.and_(same, equal)
+    if same is not None and pc.any(same).as_py():
+        twice = table.select(list(schema.key)).slice(pc.index(same, value=True).as_py(), 1).to_pylist()[0]
         raise DataError(
-            f"key {dict(list(twice.items())[: len(schema.key)])} stands more than once",
+            f"key {twice} stands more than once",
             where=f"table {schema.name}",
             hint="two sources may deliver the same records, or a page came twice",
         )
-    return table.sort_by([(name, "ascending") for name in schema.key])
+    return table
 
 
 EVIDENCE = required("evidence", "where the vendor's bytes stand")
