@@ -258,28 +258,37 @@ SELECT 'usage' AS record_kind, count(*) AS records, CAST(coalesce(sum(quantity_q
 UNION ALL
 SELECT 'purchase', count(*), CAST(coalesce(sum(quantity_qty), 0) AS DECIMAL(38, 6)) FROM purchases;
 
--- 10. Devices that one service has and its pair lacks (T62), where both counts are known.
+-- 10. Devices that one service has and its pair lacks (T62), where both counts are known. A device that the pair's own product shows, and
+--     another service counts, is not lacking: a server with an agent is no workstation without management.
+CREATE TABLE pair_products AS
+SELECT DISTINCT s.service_id, s.source, p.vendor_product_id
+FROM count_specs AS s
+JOIN spec_products AS p ON p.spec_id = s.spec_id
+JOIN (SELECT service_id FROM pairs UNION SELECT other_id FROM pairs) AS o ON o.service_id = s.service_id
+WHERE s.measure = 'used';
+
 CREATE TABLE pair_records AS
 SELECT u.*
 FROM slim_records AS u
-JOIN (
-  SELECT DISTINCT s.source, p.vendor_product_id
-  FROM count_specs AS s
-  JOIN spec_products AS p ON p.spec_id = s.spec_id
-  JOIN (SELECT service_id FROM pairs UNION SELECT other_id FROM pairs) AS o ON o.service_id = s.service_id
-  WHERE s.measure = 'used'
-) AS p ON p.source = u.source AND p.vendor_product_id = u.vendor_product_id
+JOIN (SELECT DISTINCT source, vendor_product_id FROM pair_products) AS p ON p.source = u.source AND p.vendor_product_id = u.vendor_product_id
 WHERE u.unit_key IS NOT NULL;
 
-CREATE TABLE device_keys AS
-SELECT DISTINCT f.client_id, f.service_id, u.unit_key
+CREATE TABLE seen_keys AS
+SELECT DISTINCT f.client_id, f.service_id, u.source, u.vendor_product_id, u.unit_key
 FROM pair_traits AS u
 JOIN classes AS c
   ON c.record_kind = 'usage' AND c.source = u.source AND c.vendor_account_id = u.vendor_account_id AND c.vendor_product_id = u.vendor_product_id
  AND c.passes = u.passes AND c.stale_level = u.stale_level AND c.is_later = u.is_later AND c.has_key = u.has_key
  AND c.usage_date IS NOT DISTINCT FROM u.usage_date
-JOIN fates AS f ON f.class_id = c.class_id AND f.fate = 'counted'
-JOIN (SELECT service_id FROM pairs UNION SELECT other_id FROM pairs) AS p ON p.service_id = f.service_id;
+JOIN fates AS f ON f.class_id = c.class_id AND f.fate = 'counted';
+
+CREATE VIEW device_keys AS
+SELECT DISTINCT k.client_id, k.service_id, k.unit_key
+FROM seen_keys AS k JOIN (SELECT service_id FROM pairs UNION SELECT other_id FROM pairs) AS p ON p.service_id = k.service_id;
+
+CREATE VIEW shown_keys AS
+SELECT DISTINCT k.client_id, p.service_id, k.unit_key
+FROM seen_keys AS k JOIN pair_products AS p ON p.source = k.source AND p.vendor_product_id = k.vendor_product_id;
 
 CREATE TABLE gaps AS
 SELECT h.client_id, p.service_id, p.other_id, p.reason, count(*) AS units, min(h.unit_key) AS first_key
@@ -287,6 +296,6 @@ FROM (SELECT service_id, other_id, reason FROM pairs UNION ALL SELECT other_id, 
 JOIN device_keys AS h ON h.service_id = p.service_id
 JOIN (SELECT client_id, service_id FROM counts WHERE measure = 'used' GROUP BY client_id, service_id HAVING bool_and(is_known)) AS k
   ON k.client_id = h.client_id AND k.service_id = p.other_id
-LEFT JOIN device_keys AS o ON o.client_id = h.client_id AND o.service_id = p.other_id AND o.unit_key = h.unit_key
+LEFT JOIN shown_keys AS o ON o.client_id = h.client_id AND o.service_id = p.other_id AND o.unit_key = h.unit_key
 WHERE o.unit_key IS NULL
 GROUP BY h.client_id, p.service_id, p.other_id, p.reason;

@@ -222,6 +222,26 @@ def test_t62_what_one_agent_sees_and_the_other_does_not_is_a_finding_each_way() 
     ]
 
 
+def test_t62_a_device_its_pair_shows_under_another_service_is_no_gap() -> None:
+    """A server with an agent is no workstation without management; one nobody manages is."""
+    usage = """
+    client  service  source  key  class
+    Acme    RMM      rmm     W1   workstation
+    Acme    RMM      rmm     V1   server
+    Acme    EDR      edr     W1   -
+    Acme    EDR      edr     V1   -
+    Acme    EDR      edr     V2   -
+    """
+    services = {
+        "RMM": {"used": [{"source": "rmm", "products": ["RMM"], "where": {"unit_class": ["workstation"]}}]},
+        "SRV": {"used": [{"source": "rmm", "products": ["RMM"], "where": {"unit_class": ["server"]}}]},
+    }
+    lines = "client  service  qty\nAcme  RMM  1\nAcme  SRV  1\nAcme  EDR  3"
+    month = run_month(lines, usage=usage, rules={"services": services, "together": [{"services": ["RMM", "EDR"]}]})
+    found = [(row["kind"], row["service_id"], row["variance_qty"]) for row in month.findings]
+    assert found == [("coverage_gap", "RMM", 1)]
+
+
 def test_t62_a_missing_feed_is_no_gap_in_coverage() -> None:
     month = run_month(
         "client  service  qty\nAcme  RMM  2\nAcme  EDR  2",
