@@ -82,6 +82,7 @@ def cloud_costs(facts: Facts, clouds: Mapping[str, Cloud], status: Sequence[Row]
 
     services: dict[tuple[str, str], str] = {}
     connectors = {row["source"]: row["connector"] for row in status}
+    codes = {row["service_id"]: row["service_code"] for row in facts.tables["services"].to_pylist()}
     for row in facts.products.to_pylist():
         cloud = clouds.get(row["service_id"]) if row["state"] == "mapped" else None
         if cloud is None or not reads_cloud(cloud, row["source"], connectors.get(row["source"], "")):
@@ -91,7 +92,7 @@ def cloud_costs(facts: Facts, clouds: Mapping[str, Cloud], status: Sequence[Row]
             both = " and ".join(sorted((facts.services[services[key]], facts.services[row["service_id"]])))
             raise SettingsError(
                 f"the cost of {row['product_name']!r} would be billed by {both}",
-                where=f"rules: services, source {row['source']}",
+                where=facts.rules.where(f"services.{codes[row['service_id']]}.cloud"),
                 hint="name products under one of them, so that each cost is billed once",
             )
     clients = {(r["source"], r["vendor_account_id"]): r["client_id"] for r in facts.accounts.to_pylist() if r["state"] == "mapped"}

@@ -40,6 +40,7 @@ class ServiceRule(Strict):
     maximum: Qty | None = None
     high_water_since: date | None = None  # never below the highest month since then (T37)
     pool: Qty | None = None  # units the MSP is committed to over all clients; what nobody uses is its own cost (T38)
+    never_assigned: bool = False  # not assigned to anybody, such as server licences: idle ones are no waste (T54)
     included: Qty = Decimal(0)  # T39, on top of the lines' own
     bundle: Bundle | None = None
     cloud: Cloud | None = None  # billed by what the vendor charges, with a markup; its basis is cloud
@@ -145,6 +146,33 @@ class Rules(Strict):
             if found := self._stands_in.get(".".join(parts[:end])):
                 return ".".join([found, *parts[end:]])
         return f"rules: {key}"
+
+    def key_at(self, where: str) -> str | None:
+        """The key an error's ``where`` is about, the other way round; null where it is about no rule."""
+        for key, there in self._stands_in.items():
+            if where == there or where.startswith(f"{there}."):
+                return key + where.removeprefix(there)
+        return where.removeprefix("rules: ") if where.startswith("rules: ") else None
+
+    def without(self, key: str) -> Rules:
+        """These rules without the one a key stands in: a service, or one of a list; the same where the key names neither."""
+        name, _, rest = key.partition(".")
+        if name == "services":
+            code = next((code for code in sorted(self.services, key=len, reverse=True) if rest == code or rest.startswith(f"{code}.")), "")
+            kept: object = {known: rule for known, rule in self.services.items() if known != code}
+            moved = {f"services.{code}": ""} if code else {}
+        elif name in _LISTS and rest.partition(".")[0].isdecimal():
+            number, items = int(rest.partition(".")[0]), getattr(self, name)
+            kept = [item for place, item in enumerate(items) if place != number]
+            moved = {f"{name}.{place}": f"{name}.{place - 1}" if place > number else "" for place in range(number, len(items))}
+        elif name == "own_clients":
+            kept, moved = [], {}
+        else:
+            return self
+        rules = self.model_copy(update={name: kept})
+        stands = {moved.get(known, known): there for known, there in self._stands_in.items()}
+        rules._stands_in = {known: there for known, there in stands.items() if known}  # noqa: SLF001 - its own
+        return rules
 
 
 _LISTS = ("ignore", "overrides", "expected", "together")

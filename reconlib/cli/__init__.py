@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconlib import __version__
+from reconlib.cli.looking import explain, rules
+from reconlib.cli.words import Params, PeriodOption, Refresh, Who, open_book, plain, progress, say
 from reconlib.errors import DataError, ReconError, SettingsError, SignOffError
 
 if TYPE_CHECKING:
@@ -31,11 +32,8 @@ app = typer.Typer(
 )
 changes = typer.Typer(no_args_is_help=True, help="The change file: write it, and check that earlier months' changes arrived.")
 app.add_typer(changes, name="changes")
-
-Params = Annotated[Path, typer.Argument(help="The book: a params file, such as params/demo.yaml.")]
-PeriodOption = Annotated[str, typer.Option("--period", help="Billing month, such as 2026-10, or 'last'; default: the params' own.")]
-Refresh = Annotated[bool, typer.Option("--refresh", help="Read every source again, complete snapshots too.")]
-Who = Annotated[str, typer.Option("--who", envvar="RECON_WHO", help="Who decides: a person, as the ledger shall name them.")]
+app.add_typer(rules, name="rules")
+app.command()(explain)
 
 
 class Role(StrEnum):
@@ -70,35 +68,6 @@ def main() -> None:
         raise SystemExit(error.exit_code) from None
 
 
-def plain(text: str) -> str:
-    """Text that cannot steer the terminal: vendors' words may hold control characters."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def say(text: str) -> None:
-    """One plain line of progress."""
-    typer.echo(plain(text))
-
-
-@contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
-    """Plain lines when a scheduler reads; a moving line when a person watches."""
-    if not sys.stdout.isatty():
-        yield say
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console()
-    with console.status("starting") as status:
-
-        def show(text: str) -> None:
-            console.print(Text(plain(text)), soft_wrap=True)
-            status.update(Text(plain(text)))
-
-        yield show
-
-
 def _version(value: bool) -> None:  # noqa: FBT001 - called by the option parser
     if value:
         typer.echo(f"recon {__version__}")
@@ -110,12 +79,6 @@ def _options(
     *, version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")] = False
 ) -> None:
     del version
-
-
-def _open(params: Path, period: str) -> Month:
-    from reconlib.month import open_month
-
-    return open_month(params, period)
 
 
 @app.command()
@@ -138,7 +101,7 @@ def sync(
     from reconlib.demo import start_sandbox
     from reconlib.steps import sync_month
 
-    month = start_sandbox(_open(params, period))
+    month = start_sandbox(open_book(params, period))
     rows = sync_month(month, refresh=refresh).to_pylist()
     for row in rows:
         say(f"{row['source']:<16} {row['status']:<9} {row['pages']:>5} pages {row['records']:>8} records  {row['error'] or ''}".rstrip())
@@ -187,7 +150,7 @@ def review(
     who: Who = "",
 ) -> None:
     """List what waits for a decision, or record decisions: from a CSV, or one given here."""
-    month = _open(params, period)
+    month = open_book(params, period)
     if decide:
         row = {"decision": decide, "target": to, "new_qty": qty, "effective_date": effective_date}
         _import_row(month, _about(item) | row | {"until": until, "cause": cause, "reason": reason}, who)
@@ -265,7 +228,7 @@ def sign(
     from reconlib.monthly import run_month
     from reconlib.people import sign_month
 
-    month = _open(params, period)
+    month = open_book(params, period)
     with hold_month(month, say):  # what is signed is what is published: no run comes between
         state = sign_month(month, role=role.value, who=who, at=month.now())
         result = run_month(params, str(month.period), say=say)
@@ -277,7 +240,7 @@ def reopen(params: Params, reason: Annotated[str, typer.Option(help="What was fo
     """Open a signed month again, with a reason; the next run writes the next version and keeps the signed one."""
     from reconlib.people import reopen_month
 
-    month = _open(params, period)
+    month = open_book(params, period)
     state = reopen_month(month, who=who, at=month.now(), why=reason)
     say(f"{month.period} is open again as v{state.version}")
 
@@ -291,7 +254,7 @@ def export_changes(
     from reconlib.month import month_events, month_state
     from reconlib.report.export import write_changes
 
-    month = _open(params, period)
+    month = open_book(params, period)
     state = month_state(month)
     if state.state != "approved":
         hint = "a preparer signs and another person approves first: recon sign"
@@ -307,7 +270,7 @@ def verify_month_changes(params: Params, period: PeriodOption = "") -> None:
     from reconlib.month import as_signed
     from reconlib.steps import prepare_sign_off
 
-    month = as_signed(_open(params, period))  # a signed month says what it said when it was signed
+    month = as_signed(open_book(params, period))  # a signed month says what it said when it was signed
     rows = prepare_sign_off(month).verified.to_pylist()
     for row in rows:
         units = f"{format_qty(row['old_qty'])} → {format_qty(row['new_qty'])}"
@@ -335,7 +298,7 @@ def explore(params: Params, period: PeriodOption = "") -> None:
     """Look around in a month, in the browser: filters, and the units behind a count."""
     from importlib.util import find_spec
 
-    month = _open(params, period)
+    month = open_book(params, period)
     if find_spec("marimo") is None:
         raise SettingsError("marimo is not installed", where="explore", hint="pip install 'reconlib[marimo]'")
     command = [sys.executable, "-m", "marimo", "run", str(month.root / "apps" / "explore.py"), "--host", "127.0.0.1", "--"]
@@ -348,7 +311,7 @@ def verify(params: Params, period: PeriodOption = "") -> None:
     """Recompute every hash of a book's archive, or of one month of it, and of its ledger; says what that proves and what it does not."""
     from reconlib.proof import check_archive
 
-    month = _open(params, period)
+    month = open_book(params, period)
     proof = check_archive(month, one_period=bool(period))
     for text in proof.proved:
         say(f"proved      {text}")
@@ -367,7 +330,7 @@ def index(params: Params) -> None:
     """Write the index of all months again."""
     from reconlib.report.archive import read_months, write_index
 
-    month = _open(params, "")
+    month = open_book(params, "")
     archive = month.root / month.params.archive
     say(str(write_index(archive, read_months(archive))))
 
@@ -407,7 +370,3 @@ def sandbox(
         while True:
             sleep(3600)
     say("stopped")
-
-
-if __name__ == "__main__":
-    main()

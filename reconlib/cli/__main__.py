@@ -1,0 +1,5 @@
+"""``python -m reconlib.cli``: the command line without its script."""
+
+from reconlib.cli import main
+
+main()

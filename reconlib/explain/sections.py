@@ -1,0 +1,136 @@
+"""An explanation as sections: what a page shows, and what a terminal prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconlib.report.cells import format_value, header
+from reconlib.report.markup import Shown
+from reconlib.report.show import callout, md, show_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from reconlib.explain.finding import Explanation
+
+MANY_RECORDS = 40  # rows of records a terminal prints; a page has them all
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table of an explanation under its question."""
+
+    title: str
+    table: pa.Table
+    columns: Mapping[str, str] = field(default_factory=dict)  # name -> heading; none: all, under their own
+    money: tuple[str, ...] = ()
+    total: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()  # columns of several lines, printed below the table
+
+
+def explain_sections(explanation: Explanation) -> Iterator[Section]:
+    """The sections of an explanation that hold anything, in the order one asks."""
+    e = explanation
+    sections = (
+        Section("The numbers", e.numbers, {"number": "Number", "quantity_qty": "Units", "says": "From"}),
+        Section(
+            "How the expected number came about", e.steps, {"step": "Step", "change_qty": "Change", "quantity_qty": "Units", "says": "Why"}
+        ),
+        Section("The money", e.money, {"part": "Part", "sum": "Worked out", "amount": "Amount", "currency": "Currency"}, ("amount",)),
+        Section("Counts", e.counts, _without_empty(e.counts, {"records": "Records", "take": "Day taken"})),
+        Section("The rules, as written", e.rules, {"key": "Key", "file": "File", "line": "Line", "text": "Text"}, texts=("text",)),
+        Section("Who mapped it", e.mapping, _without_empty(e.mapping, {"at": "When", "who": "Who", "why": "Why", "score": "Sure"})),
+        Section("Agreement lines", e.lines, _without_empty(e.lines), money=("unit_price", "unit_cost")),
+        Section("Records", e.records, _record_columns(e.records), total=("quantity_qty",)),
+        Section("What the vendor charged", e.charges, _without_empty(e.charges), money=("amount", "expected_amount")),
+        Section("Rows nobody could read", e.rejects, _without_empty(e.rejects)),
+        Section("The months so far", e.history, _without_empty(e.history), money=("monthly_impact", "cost_impact")),
+        Section("Decided so far", e.decisions, _without_empty(e.decisions)),
+    )
+    return (section for section in sections if section.table.num_rows)
+
+
+_RECORDS = {
+    "bucket": "Bucket",
+    "quantity_qty": "Units",
+    "unit_name": "Unit",
+    "unit_key": "Key",
+    "unit_class": "Class",
+    "unit_state": "State",
+    "last_seen_date": "Last seen",
+    "usage_date": "Day",
+    "since_date": "Since",
+    "commitment_end_date": "Committed until",
+    "term": "Term",
+    "rule": "Rule",
+    "evidence": "Evidence",
+}
+_HIDDEN = ("client_id", "service_id", "vendor_account_id")
+
+
+def _record_columns(records: pa.Table) -> dict[str, str]:
+    """What says anything of a record; its id where it has no name."""
+    said = _without_empty(records, _RECORDS)
+    named = records["unit_name"].null_count == 0
+    return {name: text for name, text in _RECORDS.items() if name in said} if named else _with_id(said)
+
+
+def _with_id(said: dict[str, str]) -> dict[str, str]:
+    known = {name: text for name, text in _RECORDS.items() if name in said}
+    return {"bucket": known.pop("bucket"), "quantity_qty": known.pop("quantity_qty"), "record_id": "Record", **known}
+
+
+def _without_empty(table: pa.Table, names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Columns that say anything, with their headings."""
+    said = [name for name in table.column_names if table[name].null_count < table.num_rows and name not in _HIDDEN]
+    return {name: (names or {}).get(name) or header(name) for name in said}
+
+
+def show_explanation(explanation: Explanation | None) -> Shown:
+    """A finding explained, for a page or a notebook: its sentence, what to know first, and its tables."""
+    if explanation is None:
+        return callout("There is no finding: every line that could be compared agrees with its count.", "good", title="Nothing to explain")
+    finding = explanation.finding
+    parts = [
+        md("**{title}**", title=explanation.title),
+        md(
+            "{said} Finding {id}, first seen {first}, open for {months} months in a row.",
+            said=f"{explanation.said.removesuffix('.')}.",
+            id=finding["finding_id"],
+            first=finding["first_seen"],
+            months=finding["months_open"],
+        ),
+    ]
+    if explanation.notes:
+        parts.append(callout(list(explanation.notes), "neutral", title="Before you read on"))
+    for section in explain_sections(explanation):
+        money = [name for name in section.money if name in section.columns]
+        parts.append(
+            show_table(
+                section.table,
+                columns=section.columns,
+                caption=section.title,
+                money=money,
+                currency=str(finding["currency"]),
+                total=[name for name in section.total if name in section.columns],
+                max_rows=15,
+            )
+        )
+    return Shown("".join(part.html for part in parts), "\n\n".join(part.text for part in parts))
+
+
+def text_rows(section: Section, most: int | None = None) -> tuple[list[str], list[list[str]], list[bool]]:
+    """Headings, cells as text and which columns are numbers: for a terminal. A value that is not known is ``not known``."""
+    names = [name for name in (section.columns or dict.fromkeys(section.table.column_names)) if name not in section.texts]
+    rows: Sequence[Mapping[str, object]] = section.table.slice(0, most).to_pylist()
+    cells = [
+        [
+            format_value(name, row[name], currency=str(row.get("currency") or "USD") if name in section.money else None).text
+            for name in names
+        ]
+        for row in rows
+    ]
+    numbers = [name.endswith(("_qty", "_price", "_cost", "_amount", "_impact")) or name in ("amount", "records") for name in names]
+    return [section.columns.get(name) or header(name) for name in names], cells, numbers
