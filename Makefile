@@ -17,7 +17,7 @@ lists = pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format lab explore bench clean
+.PHONY: help demo test rules lint format lab explore bench clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ lint: $(VENV)/dev.stamp ## style, types, layers, stripped notebooks, apps
 	$(bin)/lint-imports
 	$(if $(notebooks),$(bin)/nbstripout --verify $(stripped) $(notebooks),@echo "no notebooks to check")
 	$(if $(apps),$(bin)/marimo check --strict $(apps),@echo "no apps to check")
+
+rules: $(VENV)/dev.stamp ## the numbered rules, the tests of each, and whether they pass
+	@$(bin)/python tests/print_rules.py
 
 format: $(VENV)/dev.stamp ## mend style and strip notebooks
 	$(bin)/ruff check --fix

@@ -53,6 +53,9 @@ def check_purchases(facts: Facts) -> Iterator[Row]:
         if bought is None or used is None or bought == used or row["status"] in ("ignored", "not_resold"):
             continue
         gap = abs(bought - used)
+        rule = facts.rules.services.get(row["service_code"])
+        if bought > used and rule and rule.never_assigned:
+            continue
         if bought > used:
             cost = row["vendor_cost"] if row["vendor_currency"] in (None, row["currency"]) else None  # never in another currency's name
             impact = None if cost is None else money_a_month(gap, cost, 1, row["currency"])

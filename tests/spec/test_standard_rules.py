@@ -396,3 +396,25 @@ def test_t43_t69_price_models_price_the_difference_and_cost_only_lines_carry_non
     assert "less money, not more" in finding["explanation"]
     free = run_month("client  service  qty  billable\nAcme  EDR  100  no", usage=usage, rules=rules)
     assert [row["monthly_impact"] for row in free.findings] == [0]
+
+
+@pytest.mark.parametrize(("never_assigned", "kinds"), [(False, ["unused_commitment"]), (True, [])])
+def test_t54_licences_that_are_never_assigned_are_no_waste_where_the_rule_says_so(never_assigned: bool, kinds: list[str]) -> None:  # noqa: FBT001 - drawn
+    rule = {"expect": "purchased", "used": [{"source": "vendor"}], "purchased": [{"source": "vendor"}], "never_assigned": never_assigned}
+    month = run_month(
+        "client  service  qty\nAcme  EDR  5",
+        usage="client  service  qty\nAcme  EDR  0",
+        purchases="client  service  qty\nAcme  EDR  5",
+        rules={"services": {"EDR": rule}},
+    )
+    assert [row["kind"] for row in month.findings] == kinds
+
+
+def test_t63_a_device_class_no_rule_names_is_a_finding_and_no_default() -> None:
+    rules = {
+        "services": {name: {"used": [{"products": ["device"], "where": {"unit_class": [name]}}]} for name in ("SERVER", "WORKSTATION")}
+    }
+    usage = "client  product  class\nAcme  device  SERVER\nAcme  device  WORKSTATION\nAcme  device  TOASTER\nAcme  device  -"
+    month = run_month("client  service  qty\nAcme  SERVER  1\nAcme  WORKSTATION  1", usage=usage, rules=rules)
+    assert [(row["kind"], row["variance_qty"]) for row in month.findings] == [("unaccounted_usage", 2)]
+    assert [month.cell("Acme", name)["status"] for name in ("SERVER", "WORKSTATION")] == ["matched", "matched"]

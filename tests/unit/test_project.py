@@ -9,6 +9,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from print_rules import read_table
 
 from reconlib.findings import KINDS, STATUSES
 from reconlib.review import CAUSES, FINDING_DECISIONS, MAPPING_DECISIONS
@@ -103,6 +104,13 @@ def test_every_test_the_rules_table_names_is_there() -> None:
     named = [(number, path) for number, paths in rows for path in re.findall(r"`([^`]+)`", paths)]
     assert {"1", "17", "131"} <= {number for number, _ in named}
     assert [(n, p) for n, p in named if not re.search(rf"def test_(\w+_)?t{n}_", (ROOT / p).read_text("utf-8"))] == []
+
+
+def test_every_rule_of_the_field_is_in_force_or_left_out_with_a_reason_and_never_both() -> None:
+    in_force, left = read_table()
+    assert sorted([*in_force, *left]) == list(range(1, 132))
+    assert [number for number, (text, files) in in_force.items() if not text or not files] == []
+    assert [number for number, why in left.items() if len(why) < 20] == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "params").glob("*.yaml")), ids=lambda path: path.name)
