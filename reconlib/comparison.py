@@ -18,7 +18,7 @@ from reconlib.money import round_amount
 from reconlib.period import Period
 from reconlib.pricing import price_difference
 from reconlib.rates import Rates
-from reconlib.rules import Rules, ServiceRule
+from reconlib.rules import Rounded, Rules, ServiceRule
 from reconlib.schema import COMPARISON, LINE_BUCKETS, check_table
 
 if TYPE_CHECKING:
@@ -205,8 +205,19 @@ def _peaks(rules: Rules, tables: Mapping[str, pa.Table], earlier: Sequence[pa.Ta
                 sums[key] = None if before is None or not row["is_known"] else before + row["quantity_qty"]
         for key, quantity in sums.items():
             highest[key] = max(highest.get(key, Decimal(0)), quantity or Decimal(0))
-    rows = [{"client_id": client, "service_id": service, "peak_qty": qty} for (client, service), qty in highest.items()]
+    rows = [
+        {"client_id": client, "service_id": service, "peak_qty": _sold(quantity, since[service].rounding)}
+        for (client, service), quantity in highest.items()
+    ]
     return _table("client_id service_id", "peak_qty", rows)
+
+
+def _sold(quantity: Decimal, rounding: Rounded | None) -> Decimal:
+    """A count in the units it is sold in (T47), as ``comparison.sql`` does it for this month's."""
+    if rounding is None or not (rest := quantity % rounding.block):
+        return quantity
+    goes_up = rounding.to == "up" or (rounding.to == "nearest" and rest * 2 >= rounding.block)
+    return quantity - rest + (rounding.block if goes_up else ZERO)
 
 
 def _measure(rule: ServiceRule) -> str:
@@ -304,10 +315,11 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
             columns["line_cost"][i] = (row["line_cost"] / cycle).quantize(MICRO, "ROUND_HALF_UP")
         same = row["vendor_currency"] in (None, currency)
         columns["unit_cost"][i] = row["vendor_cost"] if row["vendor_cost"] is not None and same else columns["line_cost"][i]
-        if row["variance_qty"] is None:
+        if row["variance_qty"] is None or impact[i] is not None:  # not known, or it agrees
             continue
-        if not row["is_billable"] and row["lines"]:
-            impact[i] = ZERO  # cost-only lines carry no revenue (T69)
+        is_unpaid = not row["is_billable"] and row["lines"]  # cost-only lines carry no revenue (T69)
+        if is_unpaid or (row["variance_qty"] == 0 and row["service_code"] in models):
+            impact[i] = ZERO
         elif model := models.get(row["service_code"]):
             impact[i] = price_difference(model, row["due_qty"], row["billed_qty"], currency)
         elif row["unit_price"] is not None:

@@ -305,8 +305,10 @@ def _add_count(
     plan: _Plan, count: Count, rule: ServiceRule, spec: Row, rules: Rules, mapped: list[Row], connectors: Mapping[str, str]
 ) -> None:
     sources = _sources(count, connectors, rules.where(spec["rule"]))
-    bits = plan.bits(spec["rule"], *_conditions(rule, count), sources)
+    conditions = _conditions(rule, count) if spec["measure"] == "used" else ({}, {})  # a purchase has no class
+    bits = plan.bits(spec["rule"], *conditions, sources)
     stale = rules.stale_days if count.stale_days is None else count.stale_days
+    _refuse_two_takes(plan, count, spec, sources, rules)
     day = count.billing_day and min(count.billing_day, monthrange(plan.as_of.year, plan.as_of.month)[1])
     for source in sources:
         found = [row for row in mapped if row["source"] == source]
@@ -326,6 +328,15 @@ def _add_count(
             }
         )
         plan.products += [{"spec_id": spec_id, "vendor_product_id": product} for product in ids]
+
+
+def _refuse_two_takes(plan: _Plan, count: Count, spec: Row, sources: list[str], rules: Rules) -> None:
+    """One source's days make one count of a service: a peak and a last day of it cannot be added (T46)."""
+    for other in plan.specs:
+        same = (other["service_id"], other["measure"]) == (spec["service_id"], spec["measure"]) and other["source"] in sources
+        if same and other["take"] != count.take:
+            said = f"{other['source']} is read with take: {count.take} here and take: {other['take']} in {other['rule']}"
+            raise SettingsError(said, where=rules.where(spec["rule"]), hint="take both the same way, or make them two services")
 
 
 def _conditions(rule: ServiceRule, count: Count) -> tuple[Mapping[str, list[str]], Mapping[str, list[str]]]:
