@@ -21,7 +21,8 @@ def check_cost(facts: Facts) -> Iterator[Row]:
         if row["vendor_currency"] not in (None, row["currency"]):
             bought = "several currencies" if row["vendor_currency"] == SEVERAL else row["vendor_currency"]
             text = f"Bought in {bought}, billed in {row['currency']}: cost and price are not compared."
-            yield {**cell_of(row), "kind": "currency_or_cycle_mismatch", "explanation": text}
+            if row["status"] != "not_comparable":  # said once already, by what is billed
+                yield {**cell_of(row), "kind": "currency_or_cycle_mismatch", "explanation": text}
             continue
         if vendor is not None and line is not None and not _is_same_cost(row, vendor, line):
             bought = row["purchased_qty"]  # null where another of its sources failed: then the money is not known either (T1)

@@ -60,6 +60,15 @@ def test_t43_t113_what_agrees_costs_nothing_whatever_currency_the_vendor_bills_i
     assert (cell["status"], cell["monthly_impact"]) == ("matched", 0)
 
 
+def test_t113_lines_in_two_currencies_and_a_purchase_in_a_third_are_one_finding() -> None:
+    month = run_month(
+        "client  agreement  service  qty\nAcme  A1  M365  3\nAcme  A2  M365  2",
+        purchases="client  service  qty  cost  currency\nAcme  M365  5  9.00  CAD",
+        agreements="agreement  client  currency\nA1  Acme  USD\nA2  Acme  EUR",
+    )
+    assert month.kinds() == [("Acme", "M365", "currency_or_cycle_mismatch")]
+
+
 def test_t46_one_source_of_a_service_is_taken_one_way() -> None:
     rules: dict[str, Any] = {"services": {"GB": {"used": [{"products": ["hot"], "take": "peak"}, {"products": ["cold"]}]}}}
     usage = "client  product  qty  day\nAcme  hot  5  2026-10-30\nAcme  hot  4  2026-10-31\nAcme  cold  1  2026-10-31"
