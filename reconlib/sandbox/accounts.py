@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from reconlib.sandbox.cast import MSP_NAME, Member
+from reconlib.sandbox import unlike
+from reconlib.sandbox.cast import MSP_NAME, OWN_CODE, OWN_ID, Member
 from reconlib.sandbox.planting import BOUGHT, DEVICES, HUNTRESS, M365, Slot, rng
 from reconlib.sandbox.records import Account
 
 SOURCES = ("pax8", "m365", "ninja", "huntress")
 _NAMESPACE = UUID("6c5f2f0e-0c39-4d0b-9d5a-7f3b1f0a4c11")
 _USES = {
-    "pax8": frozenset(BOUGHT),
+    "pax8": frozenset((*BOUGHT, *unlike.CODES)),
     "m365": frozenset(M365),
     "ninja": frozenset((*DEVICES, "CARE")),
     "huntress": frozenset((*HUNTRESS, "CARE")),
@@ -51,8 +52,8 @@ class Book:
         return next((a for a in self.accounts(source) if a.client_id == 1001 + index), None)
 
     def strangers(self, source: str) -> list[Account]:
-        """Accounts with something on them that belong to no client."""
-        return [a for a in self.accounts(source) if a.client_id is None and a.mapping != "empty"]
+        """Accounts with something on them that belong to no client: the MSP's own too."""
+        return [a for a in self.accounts(source) if a.client_id in (None, OWN_ID) and a.mapping != "empty"]
 
 
 def open_accounts(seed: int, members: list[Member], slots: Iterable[Slot]) -> Book:
@@ -72,10 +73,10 @@ def open_accounts(seed: int, members: list[Member], slots: Iterable[Slot]) -> Bo
     rows += [
         Account("ninja", "9001", own, "", "exclude", None),
         Account("ninja", "9002", "Template Organization", "", "empty", None),
-        Account("huntress", "90001", own, "", "exclude", None),
+        Account("huntress", "90001", own, "", "answer", OWN_ID, OWN_CODE),  # its own use is seen, and billed to nobody
         Account("huntress", "90002", "Demo Lab", "", "empty", None),
         Account("huntress", "90003", "Seaglass Pop-up Store", "", "unmapped", None),
-        Account("m365", uid(seed, "tenant", "own"), own, "harbormsp.onmicrosoft.com", "exclude", None),
+        Account("m365", uid(seed, "tenant", "own"), own, "harbormsp.onmicrosoft.com", "answer", OWN_ID, OWN_CODE),
         Account("pax8", uid(seed, "company", "nobody"), "Tallow & Wick Studio", "tallowandwick.example", "unmapped", None),
     ]
     return Book(tuple(rows))

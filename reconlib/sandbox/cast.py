@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 MSP_NAME = "Harbor MSP"
+OWN_ID, OWN_CODE = 900, "HARBOR"  # the MSP as a company of its own PSA (T55)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,10 @@ class Member:
 # name, PSA identifier, role. Rules and overrides name these codes, so they hold for every seed.
 _CAST = (
     ("Acme Corp", "ACME", ""),  # look-alikes of each other: never paired by a near name (T24)
-    ("Acme Capital", "ACMECAP", ""),
+    ("Acme Capital", "ACMECAP", "not_resold"),  # buys its mailboxes elsewhere (T57)
     ("Lakeside Logistics", "LAKESIDE", "exempt"),  # two kiosk workstations excluded by contract (T34)
     ("<script>alert(1)</script> Dental", "SCRIPTDN", "voip"),
-    ('=HYPERLINK("http://evil.example","Click") Ltd', "HYPERLNK", ""),
+    ('=HYPERLINK("http://evil.example","Click") Ltd', "HYPERLNK", "ignored"),  # its backup seats are settled by hand (T35)
     ("Maple Ridge Outfitters", "MAPLERDG", "cad"),  # billed in Canadian dollars
     ("Bluewater Legal", "BLUEWTR", "twin"),  # a deleted company has the same name (T14); contract minimum (T36)
     ("Pinecrest Clinics", "PINECRST", "bundle"),

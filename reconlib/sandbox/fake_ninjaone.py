@@ -53,7 +53,9 @@ def _device(seed: int, device: Device, *, detailed: bool) -> dict[str, Any]:
         systemName=device.name,
         dnsName=f"{device.name.lower()}.lan",
     )
-    row |= {"offline": device.id % 3 == 0, "created": device.created.timestamp(), "lastContact": device.last_contact.timestamp()}
+    unit = 1000 if device.in_milliseconds else 1
+    times = {"created": device.created.timestamp() * unit, "lastContact": device.last_contact.timestamp() * unit}
+    row |= {"offline": device.id % 3 == 0, **times}
     if detailed:
         row |= {"tags": [], "ipAddresses": [], "macAddresses": []}
         if device.serial is not None:

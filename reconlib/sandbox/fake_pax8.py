@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from reconlib.money import round_amount
 from reconlib.period import Period
+from reconlib.sandbox import charges
 from reconlib.sandbox.accounts import uid
 from reconlib.sandbox.catalogue import PAX8_PRODUCTS
+from reconlib.sandbox.charges import HEAD_OFF, Item, is_invoiced
 from reconlib.sandbox.records import Account, Subscription
 from reconlib.sandbox.web import Reply, Request, Site, drop_empty, is_bearer, json_reply
 from reconlib.sandbox.world import World
 
 MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE = 200, 10
-INVOICE_DAY = 5  # of the month after; before it, the month's charges are a draft (T7)
 TOKEN_PATHS = ("/oauth/token", "/v1/token")
 
 
@@ -105,8 +104,8 @@ def _subscription(seed: int, s: Subscription) -> dict[str, Any]:
 
 def _billing(world: World, request: Request) -> Reply:
     """Invoices of the month, one a currency, from their day on; the draft before it."""
-    is_out = world.now.date() >= world.period.next.start.replace(day=INVOICE_DAY)
-    items = list(_items(world))
+    is_out = is_invoiced(world)
+    items = [_item(world, item) for item in charges.items(world)]
     heads = {uid(world.seed, "invoice", world.period, money): money for money in sorted({row["currencyCode"] for row in items}) if is_out}
     if request.path == "/v1/invoices":
         rows = [_head(world, number, [row for row in items if row["currencyCode"] == money]) for number, money in heads.items()]
@@ -126,7 +125,8 @@ def _billing(world: World, request: Request) -> Reply:
 
 
 def _head(world: World, number: str, items: list[dict[str, Any]]) -> dict[str, Any]:
-    total = sum((row["costTotal"] + row["salesTax"] for row in items), Decimal(0))
+    total = sum((row.get("costTotal", row["amountDue"]) + row["salesTax"] for row in items), Decimal(0))
+    total += HEAD_OFF if items[0]["currencyCode"] == "CAD" else 0
     day = world.period.next.start
     return {
         "id": number,
@@ -140,57 +140,40 @@ def _head(world: World, number: str, items: list[dict[str, Any]]) -> dict[str, A
     }
 
 
-def _items(world: World) -> Iterator[dict[str, Any]]:
-    """What each subscription costs in the month: whole, or from its first day on; a year's price in the month its year begins (T84)."""
-    names = {account.id: account.name for account in world.book.accounts("pax8")}
-    vendors = {product.product_id: product for product in PAX8_PRODUCTS}
-    first, last = world.period.start, world.period.end
-    for s in world.subscriptions:
-        start = s.start.date() if isinstance(s.start, datetime) else s.start
-        is_yearly = s.billing == "Annual"
-        if s.status not in ("Active", "Trial") or start > last or (is_yearly and start.month != first.month):
-            continue
-        if is_yearly:
-            begin, end, share = date(first.year, first.month, start.day), None, Decimal(1)
-        else:
-            begin, end = max(start, first), last
-            share = Decimal((end - begin).days + 1) / ((last - first).days + 1)
-        until = end or begin.replace(year=begin.year + 1)  # a year's end is written as the day the next begins
-        cost = Decimal(0) if s.billing == "Trial" else s.cost
-        price = Decimal(0) if s.billing == "Trial" else s.price
-        cost_total, sub_total = (round_amount(each * s.quantity * share, s.currency) for each in (cost, price))
-        product = vendors[s.product_id]
-        yield {
-            "id": uid(world.seed, "item", world.period, s.id),
-            "type": "subscription" if share == 1 else "prorate",
-            "companyId": s.company,
-            "companyName": names[s.company],
-            "startPeriod": begin.isoformat(),
-            "endPeriod": until.isoformat(),
-            "quantity": s.quantity,
-            "unitOfMeasure": "User",
-            "term": s.billing,
-            "sku": product.sku,
-            "description": s.product_name,
-            "rateType": "single (Single price for any quantity, same as flat)",
-            "chargeType": "per",
-            "price": price,
-            "subTotal": sub_total,
-            "cost": cost,
-            "costTotal": cost_total,
-            "offeredBy": "Pax8",
-            "billedByPax8": False,
-            "total": sub_total,
-            "productId": s.product_id,
-            "productName": s.product_name,
-            "billingFee": 0,
-            "billingFeeRate": 0,
-            "amountDue": cost_total,
-            "currencyCode": s.currency,
-            "salesTax": round_amount(cost_total * Decimal("0.04"), s.currency),
-            "subscriptionId": s.id,
-            "vendorName": product.vendor,
-        }
+def _item(world: World, item: Item) -> dict[str, Any]:
+    product = next(p for p in PAX8_PRODUCTS if p.product_id == item.product_id)
+    row = {
+        "id": item.id,
+        "type": item.type,
+        "companyId": item.company,
+        "companyName": next(a.name for a in world.book.accounts("pax8") if a.id == item.company),
+        "startPeriod": item.start.isoformat(),
+        "endPeriod": item.end.isoformat(),
+        "quantity": item.quantity,
+        "unitOfMeasure": "User",
+        "term": item.term,
+        "sku": product.sku,
+        "description": item.product_name,
+        "rateType": "single (Single price for any quantity, same as flat)",
+        "chargeType": "per",
+        "price": item.price,
+        "subTotal": item.sub_total,
+        "cost": item.cost,
+        "costTotal": item.cost_total,
+        "offeredBy": "Pax8",
+        "billedByPax8": False,
+        "total": item.sub_total,
+        "productId": item.product_id,
+        "productName": item.product_name,
+        "billingFee": 0,
+        "billingFeeRate": 0,
+        "amountDue": item.amount_due,
+        "currencyCode": item.currency,
+        "salesTax": round_amount(item.amount_due * Decimal("0.04"), item.currency),
+        "subscriptionId": item.subscription,
+        "vendorName": product.vendor,
+    }
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _error(status: int, message: str, request: Request) -> Reply:

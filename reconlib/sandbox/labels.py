@@ -7,45 +7,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 
+from reconlib.period import Period
+from reconlib.sandbox import unlike
 from reconlib.sandbox.catalogue import KEEPER, PAX8, SERVICE, VISIO, term_of
+from reconlib.sandbox.label import Label, cents
+from reconlib.sandbox.label_charges import charge_labels
+from reconlib.sandbox.label_counts import LOOKED_BACK, gap_labels, later_labels, row_labels, standard_labels, unusual_labels
 from reconlib.sandbox.planting import DEVICES, HUNTRESS, Slot
-from reconlib.sandbox.timeline import Fact
+from reconlib.sandbox.timeline import Fact, month_number
 from reconlib.sandbox.vendor_records import COST_RISE
 from reconlib.sandbox.world import World
 
 _COLUMNS = ("relation", "source", "vendor_id", "decision", "target", "finding_id", "new_qty", "effective_date", "until", "cause", "reason")
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
-    """One discrepancy that is there; None where the kind has no such value."""
+def labels(world: World, months_before: int = LOOKED_BACK) -> list[Label]:
+    """Every finding the month holds, and nothing else.
 
-    period: str
-    kind: str
-    client_id: str | None = None
-    service_id: str | None = None
-    source: str | None = None
-    vendor_account_id: str | None = None
-    vendor_product_id: str | None = None
-    variance_qty: Decimal | None = None
-    monthly_impact: Decimal | None = None
-    cost_impact: Decimal | None = None
-
-
-def labels(world: World) -> list[Label]:
-    """Every finding the month holds, and nothing else."""
-    found = [label for fact in world.facts for label in _of_slot(world, fact)]
+    Args:
+        world: the month.
+        months_before: months in a row that were compared before it: a count is only odd against its own past, and what is billed a month
+            late has no count in the first one (T110).
+    """
+    found = [label for fact in world.facts for label in _of_slot(world, fact, is_first=not months_before)]
     found += [*_unmapped_accounts(world), *_unmapped_products(world), *_unaccounted(world)]
+    found += [*later_labels(world), *unusual_labels(world, months_before), *gap_labels(world), *standard_labels(world)]
+    found += [*row_labels(world), *charge_labels(world)]
     return sorted(found, key=lambda label: tuple(str(value) for value in asdict(label).values()))
 
 
-def write_labels(world: World, path: Path) -> None:
+def write_labels(world: World, path: Path, months_before: int = LOOKED_BACK) -> None:
     """The labels as JSON, decimals as text."""
-    rows = [{k: str(v) if isinstance(v, Decimal) else v for k, v in asdict(label).items()} for label in labels(world)]
+    found = labels(world, months_before)
+    rows = [{k: str(v) if isinstance(v, Decimal) else v for k, v in asdict(label).items()} for label in found]
     path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
@@ -68,7 +66,7 @@ def answers(world: World) -> list[dict[str, str]]:
     ]
 
 
-def _of_slot(world: World, fact: Fact) -> Iterator[Label]:
+def _of_slot(world: World, fact: Fact, *, is_first: bool) -> Iterator[Label]:
     slot = fact.slot
     client, service = str(slot.client.client_id), str(SERVICE[slot.code].service_id)
     period = str(world.period)
@@ -78,21 +76,22 @@ def _of_slot(world: World, fact: Fact) -> Iterator[Label]:
     ) -> Label:
         return Label(
             period, kind, client, service, source,
-            variance_qty=None if qty is None else Decimal(qty), monthly_impact=_cents(impact), cost_impact=_cents(cost),
+            variance_qty=None if qty is None else Decimal(qty), monthly_impact=cents(impact), cost_impact=cents(cost),
         )  # fmt: skip
 
     if SERVICE[slot.code].measure in ("none", "flat"):
         if SERVICE[slot.code].measure == "none":
             yield label("no_source")
         return
-    if slot.pattern == "no_account":
+    if slot.pattern == "no_account" or (slot.code in unlike.ARREARS and is_first):
         yield label("no_count")
         return
     variance = fact.expected - fact.billed
-    if variance:
+    if variance and slot.pattern not in ("near", "ignored"):
         price = slot.price / slot.cycle if fact.has_line else SERVICE[slot.code].price
-        yield label(_billing_kind(fact), variance, variance * price)
-    yield from _beside(fact, label)
+        due, billed = (unlike.amount(slot.code, units) for units in (fact.expected, fact.billed))
+        yield label(_billing_kind(fact), variance, variance * price if due is None or billed is None else due - billed)
+    yield from _beside(world.period, fact, label)
 
 
 def _billing_kind(fact: Fact) -> str:
@@ -103,12 +102,12 @@ def _billing_kind(fact: Fact) -> str:
     return "under_billed" if fact.expected > fact.billed else "over_billed"
 
 
-def _beside(fact: Fact, label: object) -> Iterator[Label]:
+def _beside(period: Period, fact: Fact, label: object) -> Iterator[Label]:
     """What is wrong beside the billed quantity."""
     assert callable(label)
     slot, pattern = fact.slot, fact.slot.pattern
     cost = _vendor_cost(slot)
-    if pattern == "unused":
+    if pattern in ("unused", "uncommitted"):
         yield label("unused_commitment", fact.purchased - fact.used, cost=cost * (fact.purchased - fact.used))
     elif pattern == "shadow":
         yield label("shadow_usage", fact.used - fact.purchased)
@@ -116,15 +115,23 @@ def _beside(fact: Fact, label: object) -> Iterator[Label]:
         yield label("cost_change", cost=COST_RISE * fact.purchased)
     elif pattern == "below_cost":
         yield label("negative_margin", cost=(cost - slot.price / slot.cycle) * fact.billed)
-        listed = SERVICE[slot.code].price
-        if abs(slot.price / slot.cycle - listed) * 4 > listed:  # further than 25 % from what is listed, and from what others pay
-            yield label("price_outlier")
     elif pattern == "currency":
         yield label("currency_or_cycle_mismatch")
     elif pattern == "undeployed":
         yield dependent(label, slot)
     elif pattern in ("stale", "duplicate"):
         yield label(f"{pattern}_unit", slot.step, source="huntress" if slot.code in HUNTRESS else "ninja")
+    yield from _priced(period, fact, label)
+
+
+def _priced(period: Period, fact: Fact, label: object) -> Iterator[Label]:
+    """A planted price further than a quarter from what is listed, and so from what others pay; one that did not follow its rise."""
+    assert callable(label)
+    slot, listed = fact.slot, SERVICE[fact.slot.code].price
+    if slot.pattern == "unraised":
+        yield label("price_outlier", impact=(unlike.raised_price(month_number(period)) - slot.price) * fact.billed)
+    elif slot.pattern in ("below_cost", "dear", "less_dear") and abs(slot.price / slot.cycle - listed) * 4 > listed:
+        yield label("price_outlier")
 
 
 def dependent(label: object, slot: Slot) -> Label:
@@ -177,7 +184,3 @@ def _unaccounted(world: World) -> Iterator[Label]:
         hosts = sum(1 for d in world.devices if d.organization in organizations and d.node_class == "VMWARE_VM_HOST")
         if hosts:
             yield Label(str(world.period), "unaccounted_usage", str(member.client_id), source="ninja", variance_qty=Decimal(hosts))
-
-
-def _cents(amount: Decimal | None) -> Decimal | None:
-    return None if amount is None else amount.quantize(Decimal("0.01"), ROUND_HALF_UP)

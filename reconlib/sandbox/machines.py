@@ -19,7 +19,8 @@ from reconlib.sandbox.records import Agent, Device, SecurityCounts
 from reconlib.sandbox.timeline import fact_of, month_number
 
 HYPERVISOR_CLIENTS = (2, 8, 12)  # devices no rule counts and none ignores
-_PLACEHOLDERS = ("To be filled by O.E.M.", "Default string", "None", "0", "")
+UNREADABLE_CLIENT = 20  # one of its devices has times no connector can read
+PLACEHOLDERS = ("To be filled by O.E.M.", "Default string", "None", "0", "")
 _NAMES = ("WS", "SRV", "NET", "ESX")
 
 
@@ -96,10 +97,19 @@ class _Maker:
     def agents(self, organization: int, slots: list[Slot]) -> list[Agent]:
         """Agents of the client: servers first, then workstations."""
         own = [s for s in slots if s.code in ("EDR", "CARE")]
-        rows = [self._agent(k, organization, created, self._agent_serial(k)) for k, created in self._present(own, deployed=True)]
+        servers = sum(s.base for s in slots if s.code == "RMM-SRV")
+        away = sum(s.step for s in own if s.pattern == "elsewhere")
+
+        def serial(k: int) -> str | None:
+            """Of the machine it runs on, which the RMM vendor shows under the same serial: servers first, then workstations."""
+            if servers <= k < servers + away:
+                return f"HM{organization}{k:03d}"
+            return self._serial(1, k) if k < servers else self._serial(0, k - servers)
+
+        rows = [self._agent(k, organization, created, serial(k)) for k, created in self._present(own, deployed=True)]
         for slot in (s for s in own if s.code == "EDR"):
             twice = slot.step if slot.pattern == "duplicate" else 0
-            rows += [self._agent(700 + k, organization, _long_ago(k), self._agent_serial(k)) for k in range(twice)]
+            rows += [self._agent(700 + k, organization, _long_ago(k), serial(k)) for k in range(twice)]
             rows += [self._agent(key, organization, _long_ago(key), f"ST{organization}{key}", seen) for key, seen in self._gone(slot)]
         return rows
 
@@ -120,7 +130,8 @@ class _Maker:
                 yield k, self._arrival(self.month + 1, k)
 
     def _arrival(self, month: int, k: int) -> datetime:
-        day = (1, 2, 9, 17, 24)[(k + self.member.index) % 5]
+        days = (9, 17, 24) if self.member.role.startswith("bundle") else (1, 2, 9, 17, 24)
+        day = days[(k + self.member.index) % len(days)]
         return datetime.combine(first_of(month).replace(day=day), time(14, 20), UTC)
 
     def _device(
@@ -144,14 +155,10 @@ class _Maker:
         draw = rng(self.seed, "serial", self.member.index, kind, k)
         serial = f"{draw.choice(('5CG', 'PF2', 'VMW'))}{draw.randint(10**6, 10**7 - 1)}"
         if k >= 4 and draw.random() < 0.12:
-            return draw.choice(_PLACEHOLDERS)
+            return draw.choice(PLACEHOLDERS)
         if kind == 0 and k == 6 and self.member.index in (10, 11):
             return "VMware-56 4d 9f 1a"  # the same virtual machine image at two clients: never merged
         return serial
-
-    def _agent_serial(self, k: int) -> str | None:
-        draw = rng(self.seed, "agent serial", self.member.index, k)
-        return f"AG{self.member.index:03d}{k:03d}{draw.randint(100, 999)}"
 
     def _planted(self, slot: Slot, kind: int, node: str, org: int) -> Iterator[Device]:
         if slot.pattern == "duplicate":
@@ -175,6 +182,8 @@ class _Maker:
             return
         for k in range(index % 4):
             yield self._device(2, k, org, ("NMS_SWITCH", "NMS_FIREWALL", "NMS_PRINTER")[k], _long_ago(k), None)
+        if index == UNREADABLE_CLIENT:
+            yield replace(self._device(3, 900, org, "WINDOWS_SERVER", _long_ago(0), f"ML{index}"), in_milliseconds=True)
         if index % 5 == 1:
             yield replace(self._device(0, 900, org, "WINDOWS_WORKSTATION", _long_ago(0), f"NEW{index}"), approved=False)
         for k in range(1 + index % 2 if index in HYPERVISOR_CLIENTS else 0):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from random import Random
 
+from reconlib.sandbox import unlike
 from reconlib.sandbox.cast import Member
 from reconlib.sandbox.catalogue import SERVICE
 
@@ -18,6 +19,9 @@ BOUGHT = (*M365, "PROOFPT-A", "PROOFPT-M", "DROPSUITE")
 DEVICES = ("RMM-WS", "RMM-SRV")
 HUNTRESS = ("EDR", "ITDR", "SAT")
 MEASURED = (*BOUGHT, *DEVICES, *HUNTRESS)
+BY_MONTH = (*M365, "DROPSUITE", "PROOFPT-M")  # charged month by month, where not bought with yearly billing
+CHARGED = ("twice", "dearer", "unrefunded", "phantom", "stray", "rebate")  # patterns of the distributor's charges
+IN_OCTOBER = 3  # offset of a pattern of four months that begins in a February, June or October
 
 # pattern, services it may sit on, how many, smallest count it needs
 PLANTS: tuple[tuple[str, tuple[str, ...], int, int], ...] = (
@@ -35,14 +39,31 @@ PLANTS: tuple[tuple[str, tuple[str, ...], int, int], ...] = (
     ("below_cost", BOUGHT, 3, 3),  # negative_margin
     ("stale", ("RMM-WS", "EDR"), 4, 6),  # stale_unit
     ("duplicate", ("RMM-WS", "EDR", "RMM-SRV"), 3, 3),  # duplicate_unit
+    (
+        "seasonal",
+        ("RMM-WS", "M365-BP", "M365-BS", "DROPSUITE"),
+        4,
+        6,
+    ),  # timing: dated after the as-of date in one month, billed in the next
     # decoys: nothing to report
-    ("seasonal", ("RMM-WS", "M365-BP", "M365-BS", "DROPSUITE"), 4, 6),  # dated after the as-of date in one month, billed in the next
     ("split", MEASURED, 4, 5),  # two lines sum (T17)
     ("included", ("RMM-WS", "M365-BP", "DROPSUITE", "EDR"), 3, 8),  # included units (T39)
     ("credit", MEASURED, 3, 3),  # a credit line beside it (T33)
     ("helper", MEASURED, 3, 3),  # a proration helper line beside it (T18)
     ("internal", ("DROPSUITE", "PROOFPT-A", "SAT", "M365-BS"), 2, 3),  # cost-only line (T69)
     ("mixed", MEASURED, 1, 6),  # billable and no-charge lines cover together
+    # discrepancies beside the billed quantity, and their decoys
+    ("dear", ("RMM-WS", "M365-BP", "DROPSUITE", "SAT", "EXO-P1"), 2, 3),  # price_outlier: half as much again
+    ("less_dear", ("RMM-WS", "RMM-SRV", "M365-E3"), 2, 2),  # decoy: above the catalogue, inside what the rules let pass
+    ("surge", ("SAT", "ITDR", "DROPSUITE"), 2, 7),  # unusual_count: twice as many for a month, and billed
+    ("silent", ("SAT", "ITDR"), 1, 8),  # unusual_count and orphan_line: the count falls to nothing for a month
+    ("elsewhere", ("EDR",), 1, 6),  # coverage_gap, both ways: agents on machines the RMM vendor does not know, instead of those it knows
+    ("twice", BY_MONTH, 1, 3),  # vendor_invoice_mismatch: charged twice
+    ("dearer", BY_MONTH, 1, 3),  # … charged above the price it was bought at
+    ("unrefunded", BY_MONTH, 1, 3),  # … seats given back and still charged
+    ("phantom", M365, 1, 3),  # … a subscription nobody bought
+    ("stray", ("M365-BP", "M365-BS"), 1, 3),  # … usage of something no agreement bills to this client
+    ("rebate", BY_MONTH, 1, 3),  # decoy: a rebate beside the charge
 )
 
 
@@ -71,19 +92,37 @@ def rng(*parts: object) -> Random:
 def plant_slots(seed: int, members: Iterable[Member]) -> list[Slot]:
     """Every client × service of the MSP, with what is planted on it."""
     slots = [slot for member in members for slot in _portfolio(seed, member)]
+    watched = {slot.client.index for slot in slots if slot.code == "RMM-WS"}
     for pattern, services, copies, least in PLANTS:
         draw = rng(seed, "plant", pattern)
         order = list(range(len(slots)))
         draw.shuffle(order)
         free = [i for i in order if _is_free(slots[i], pattern) and slots[i].code in services and slots[i].base >= least]
+        if pattern == "elsewhere":
+            free = [i for i in free if slots[i].client.index in watched]
         for copy, i in enumerate(_spread(free, slots, copies)):
             step = max(1, min(draw.choice((2, 3, 3, 4)), slots[i].base // 2))
             step = 3 if pattern == "wrong" else step
             included = 3 if pattern == "included" else 0
-            slots[i] = replace(slots[i], pattern=pattern, step=step, offset=copy, moves=False, included=included)
-            if pattern == "below_cost":
-                slots[i] = replace(slots[i], price=(SERVICE[slots[i].code].cost - Decimal("0.85")) * slots[i].cycle)
-    return slots
+            offset = IN_OCTOBER if pattern in ("surge", "silent") else copy
+            slots[i] = replace(slots[i], pattern=pattern, step=step, offset=offset, moves=False, included=included)
+            slots[i] = replace(slots[i], price=_planted_price(slots[i]))
+    return _in_step(slots)
+
+
+def _planted_price(slot: Slot) -> Decimal:
+    listed = SERVICE[slot.code].price
+    if slot.pattern == "below_cost":
+        return (SERVICE[slot.code].cost - Decimal("0.85")) * slot.cycle
+    if slot.pattern in ("dear", "less_dear"):
+        return (listed * (Decimal("1.50") if slot.pattern == "dear" else Decimal("1.24"))).quantize(Decimal("0.01"))
+    return slot.price
+
+
+def _in_step(slots: list[Slot]) -> list[Slot]:
+    """A client's workstations and their agents come and go together, or stay."""
+    still = {slot.client.index for slot in slots if slot.code in ("RMM-WS", "EDR") and not slot.moves}
+    return [replace(slot, moves=False) if slot.code in ("RMM-WS", "EDR") and slot.client.index in still else slot for slot in slots]
 
 
 def _is_free(slot: Slot, pattern: str) -> bool:
@@ -93,6 +132,8 @@ def _is_free(slot: Slot, pattern: str) -> bool:
     if slot.client.role.startswith("bundle") and slot.code in (*DEVICES, "EDR"):
         return False
     if pattern == "duplicate" and slot.client.role == "two_orgs":
+        return False
+    if pattern in CHARGED and (slot.yearly or slot.client.index in (index for code, index, *_ in unlike.SOLD if code == "STORE")):
         return False
     return slot.cycle == 1 or pattern in ("cycle", "short", "over", "wrong", "split", "credit")
 
@@ -128,7 +169,17 @@ def _portfolio(seed: int, member: Member) -> list[Slot]:
     parts += [("PROOFPT-M", draw.randint(3, 10))] if draw.random() < 0.35 else []
     parts += [("DROPSUITE", users)] if draw.random() < 0.5 else []
     parts += [("VCIO", 1)] if draw.random() < 0.25 else []
-    return [_slot(seed, member, code, base, pattern, step) for code, base, pattern, step in _story(role, dict(parts), servers)]
+    story = [*_story(role, dict(parts), servers), *unlike.sold_to(member.index)]
+    return [_slot(seed, member, code, base, pattern, step) for code, base, pattern, step in story]
+
+
+# What the overrides of the demo book speak of: service, units (0: as drawn), pattern, size.
+_EXCEPTIONS = {
+    "exempt": ("RMM-WS", 0, "exempt", 2),
+    "twin": ("DROPSUITE", 8, "floor", 10),
+    "not_resold": ("EXO-P1", 6, "not_resold", 0),
+    "ignored": ("DROPSUITE", 16, "ignored", 3),
+}
 
 
 def _story(role: str, parts: dict[str, int], servers: int) -> list[tuple[str, int, str, int]]:
@@ -136,16 +187,21 @@ def _story(role: str, parts: dict[str, int], servers: int) -> list[tuple[str, in
     if role.startswith("bundle"):
         return _bundle(role, parts, servers)
     own: dict[str, tuple[str, int]] = {}
-    lost = {"no_huntress": (HUNTRESS, {"SAT": 11}), "no_pax8": (BOUGHT, {"DROPSUITE": 14}), "lost_ninja": ((), {"RMM-SRV": servers})}
+    lost = {
+        "no_huntress": (HUNTRESS, {"SAT": 11, "RMM-SRV": servers}),
+        "no_pax8": (BOUGHT, {"DROPSUITE": 14}),
+        "lost_ninja": ((), {"RMM-SRV": servers}),
+    }
     if role in lost:
         gone, kept = lost[role]
         parts = {code: base for code, base in parts.items() if code not in gone} | kept
         own = dict.fromkeys([*kept, *(["RMM-WS"] if role == "lost_ninja" else [])], ("no_account", 0))
-    elif role == "exempt":
-        own["RMM-WS"] = ("exempt", 2)
-    elif role == "twin":
-        parts["DROPSUITE"] = 8
-        own["DROPSUITE"] = ("floor", 10)
+        if role == "no_huntress":
+            own.pop("RMM-SRV")  # servers are watched, and nothing protects them: missing_expected_service
+    elif role in _EXCEPTIONS:
+        code, base, pattern, step = _EXCEPTIONS[role]
+        parts |= {code: base} if base else {}
+        own[code] = (pattern, step)
     elif role == "voip":
         parts["VOIP"] = 6 + servers
     elif role in ("quarterly", "annual"):
@@ -176,7 +232,8 @@ def _slot(seed: int, member: Member, code: str, base: int, pattern: str, step: i
     shared = rng(seed, "wave", member.index).randint(0, 11)  # workstations and their agents move together
     cycle = {"quarterly": 3, "annual": 12}.get(member.role, 1)
     service = SERVICE[code]
-    price = service.price + Decimal(draw.choice((-25, 0, 0, 0, 15, 40))) / 100
+    off_list = Decimal(0) if code in unlike.CODES else Decimal(draw.choice((-25, 0, 0, 0, 15, 40))) / 100
+    price = unlike.RISE_FROM if pattern == "unraised" else service.price + off_list
     # A year or quarter is not sold at a round multiple: the monthly figure then has to be rounded (T112).
     line_price = price * cycle + (Decimal("0.01") * draw.choice((1, 2, 4)) if cycle > 1 else 0)
     return Slot(
@@ -186,7 +243,7 @@ def _slot(seed: int, member: Member, code: str, base: int, pattern: str, step: i
         pattern=pattern,
         step=step,
         offset=shared if code in ("RMM-WS", "EDR", "CARE") else draw.randint(0, 11),
-        moves=pattern == "clean" and service.measure not in ("flat", "none") and _may_move(member, code),
+        moves=pattern == "late" or (pattern == "clean" and service.measure not in ("flat", "none") and _may_move(member, code)),
         price=line_price,
         cycle=cycle,
         yearly=code in M365 and draw.random() < 0.2,
@@ -194,4 +251,6 @@ def _slot(seed: int, member: Member, code: str, base: int, pattern: str, step: i
 
 
 def _may_move(member: Member, code: str) -> bool:
+    if code == "RMM-SRV" or code in unlike.CODES:
+        return False  # the first agents of a client are its servers', so servers stay
     return member.role not in ("cad", "no_huntress", "no_pax8") and not (member.role.startswith("bundle") and code in ("RMM-WS", "EDR"))

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from reconlib.sandbox.cast import MSP_NAME, Member
+from reconlib.sandbox import unlike
+from reconlib.sandbox.cast import MSP_NAME, OWN_CODE, OWN_ID, Member
 from reconlib.sandbox.catalogue import DORMANT, SERVICE, SERVICES
 from reconlib.sandbox.planting import BOUGHT, Slot, rng
 from reconlib.sandbox.records import Addition, Agreement, Company
@@ -16,13 +17,13 @@ from reconlib.sandbox.timeline import Fact, phase_of
 CYCLE_NAMES = {1: "Monthly", 3: "Quarterly", 12: "Annual"}
 _INDEX = {service.code: i for i, service in enumerate((*SERVICES, *DORMANT))}
 _ALL = {service.code: service for service in (*SERVICES, *DORMANT)}
-TWIN, INACTIVE, PROSPECT, UNAPPROVED, OWN = 901, 902, 903, 904, 900
+TWIN, INACTIVE, PROSPECT, UNAPPROVED = 901, 902, 903, 904
 
 
 def companies(members: Iterable[Member]) -> list[Company]:
     """Clients, and the companies that must stay out of the month (T13, T14)."""
     found = [
-        Company(OWN, "HARBOR", MSP_NAME, "harbor-msp.example", types=("Owner",)),
+        Company(OWN_ID, OWN_CODE, MSP_NAME, "harbor-msp.example", types=("Owner",)),
         Company(TWIN, "BLUEWTR2", "Bluewater Legal", "bluewater-legal.example", deleted=True),
         Company(INACTIVE, "OLDHARBR", "Old Harbour Antiques", "", status="Inactive"),
         Company(PROSPECT, "WINDMILL", "Windmill Toys", "windmill-toys.example", types=("Prospect",)),
@@ -86,7 +87,7 @@ def decoy_additions(agreements: Iterable[Agreement], month: int) -> Iterator[Add
 def additions_of(fact: Fact, month: int) -> list[Addition]:
     """The lines of one slot, in every state a month can see."""
     slot = fact.slot
-    line = _line(slot)
+    line = _line(slot, month)
     contracted = fact.billed + slot.included
     if slot.pattern == "appears":
         return _appearing(slot, month)
@@ -116,7 +117,7 @@ def additions_of(fact: Fact, month: int) -> list[Addition]:
 
 def _appearing(slot: Slot, month: int) -> list[Addition]:
     """The line is added the month after its usage is found, and cancelled the month after the usage is found gone."""
-    line = _line(slot)
+    line = _line(slot, month)
     start = month - phase_of(slot, month)
     rows = []
     for block in (start - 4, start):
@@ -129,7 +130,7 @@ def _appearing(slot: Slot, month: int) -> list[Addition]:
 
 def _seasonal(slot: Slot, month: int) -> list[Addition]:
     """Every second month a further line is in force; the month before it is seen with a later effective date (T3)."""
-    line = _line(slot)
+    line = _line(slot, month)
     rows = [line]
     for odd in range(month - 2, month + 2):
         if (odd + slot.offset) % 2:
@@ -139,14 +140,15 @@ def _seasonal(slot: Slot, month: int) -> list[Addition]:
     return rows
 
 
-def _line(slot: Slot) -> Addition:
+def _line(slot: Slot, month: int) -> Addition:
     """The slot's first line, with its base quantity."""
+    price = unlike.raised_price(month) if slot.code == "PWM" and slot.pattern != "unraised" else slot.price
     service = SERVICE[slot.code]
     agreement = agreement_id(slot.client) + (slot.client.role == "child" and slot.code in BOUGHT)
-    number = 100_000 + slot.client.index * 1000 + _INDEX[slot.code] * 50
+    number = 100_000 + slot.client.index * 1000 + _INDEX[slot.code] * 40
     start = date(2024, 1 + (slot.client.index + _INDEX[slot.code]) % 12, 1)
     cost = service.cost * slot.cycle
-    return Addition(number, agreement, service.service_id, slot.code, service.name, slot.base, slot.price, cost, start)
+    return Addition(number, agreement, service.service_id, slot.code, service.name, slot.base, price, cost, start)
 
 
 def _dormant(number: int, agreement: int, code: str, quantity: int, since: date) -> Addition:

@@ -115,6 +115,7 @@ class Device:
     created: datetime
     last_contact: datetime
     approved: bool = True
+    in_milliseconds: bool = False  # its times are not in seconds, as the vendor says they are: the row cannot be read
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconlib.period import Period
+from reconlib.sandbox import unlike
 from reconlib.sandbox.planting import Slot
 
 _DRIFT = (0, 0, 0, 1, 1, 2, 2, 2, 3, 2, 1, 1)  # a year of joiners and leavers
@@ -33,7 +34,7 @@ def month_number(period: Period) -> int:
 
 def phase_of(slot: Slot, month: int) -> int:
     """Where a repeating pattern stands: 0 is the month the discrepancy shows first."""
-    length = {"appears": 4, "cycle": 4, "wrong": 4, "seasonal": 2}.get(slot.pattern, 1)
+    length = {"appears": 4, "cycle": 4, "wrong": 4, "surge": 4, "silent": 4, "seasonal": 2}.get(slot.pattern, 1)
     return (month + slot.offset) % length
 
 
@@ -50,20 +51,25 @@ def units_of(slot: Slot, month: int) -> int:
         return slot.base if phase in (0, 1) else 0
     if slot.pattern == "seasonal":
         return slot.base + slot.step * phase
+    if slot.pattern == "surge":
+        return slot.base + (max(8, slot.base) if phase == 0 else 0)
+    if slot.pattern == "silent":
+        return slot.base if phase else 0
     return 0 if slot.pattern == "orphan" else slot.base
 
 
 def fact_of(slot: Slot, month: int) -> Fact:
     """The slot in that month."""
     units = units_of(slot, month)
-    used = {"unused": units - slot.step, "shadow": units + slot.step}.get(slot.pattern, units)
-    expected = units - slot.included
+    used = {"unused": units - slot.step, "uncommitted": units - slot.step, "shadow": units + slot.step}.get(slot.pattern, units)
+    counted = units_of(slot, month - 1) if slot.code in unlike.ARREARS else used if slot.pattern == "uncommitted" else units
+    expected = 0 if slot.pattern == "not_resold" else unlike.due(slot.code, counted) - slot.included
     if slot.pattern == "exempt":
         expected = units - slot.step
     if slot.pattern == "floor":
         expected = max(units, slot.step)
     billed = _billed(slot, phase_of(slot, month), expected)
-    return Fact(slot, units, expected, billed or 0, billed is not None, used, units)
+    return Fact(slot, units, expected, billed or 0, billed is not None, used, 0 if slot.pattern == "not_resold" else units)
 
 
 def _billed(slot: Slot, phase: int, expected: int) -> int | None:
@@ -75,7 +81,9 @@ def _billed(slot: Slot, phase: int, expected: int) -> int | None:
         return (base, base + step - 1, base + step, base)[phase]
     if slot.pattern == "appears":
         return (None, base, base, None)[phase]
-    if slot.pattern == "unbilled":
+    if slot.pattern in ("unbilled", "not_resold"):
         return None
-    shift = {"short": -step, "over": step, "orphan": base}.get(slot.pattern, 0)
+    if slot.pattern == "silent":
+        return base
+    shift = {"short": -step, "near": -step, "over": step, "uncommitted": step, "ignored": step, "orphan": base}.get(slot.pattern, 0)
     return expected + shift

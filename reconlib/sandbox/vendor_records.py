@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 from reconlib.period import Period
 from reconlib.sandbox.accounts import Book, uid
+from reconlib.sandbox.cast import OWN_ID
 from reconlib.sandbox.catalogue import FREE_SKUS, KEEPER, PAX8, PAX8_PRODUCTS, SERVICE, VISIO, Pax8Product, term_of
-from reconlib.sandbox.planting import M365, Slot
+from reconlib.sandbox.planting import Slot
 from reconlib.sandbox.psa_records import first_of
 from reconlib.sandbox.records import Account, Sku, Subscription
 from reconlib.sandbox.timeline import Fact, month_number, phase_of
@@ -34,7 +36,15 @@ def subscriptions(seed: int, facts: Iterable[Fact], book: Book, period: Period) 
         if slot.pattern == "seasonal":
             found += _seasonal(seed, slot, account, month)
     found += _extra_subscriptions(seed, book, period)
+    found = [replace(s, end=_term_end(s.start, period)) if s.commitment else s for s in found]
     return sorted(found, key=lambda s: s.id)
+
+
+def _term_end(since: date, period: Period) -> date:
+    """End of the year a commitment is in; it renews by itself."""
+    years = max(1, period.end.year - since.year)
+    end = since.replace(year=since.year + years)
+    return end if end > period.end else since.replace(year=end.year + 1)
 
 
 def _seasonal(seed: int, slot: Slot, account: Account, month: int) -> Iterator[Subscription]:
@@ -47,15 +57,14 @@ def _seasonal(seed: int, slot: Slot, account: Account, month: int) -> Iterator[S
 
 def _subscription(seed: int, slot: Slot, account: Account, quantity: int, since: date, key: str, status: str = "Active") -> Subscription:
     service, product = SERVICE[slot.code], PAX8[slot.code]
-    billing, commitment = term_of(slot.code, yearly=slot.yearly)
+    billing, commitment = ("Monthly", None) if slot.pattern == "uncommitted" else term_of(slot.code, yearly=slot.yearly)
     months = 12 if billing == "Annual" else 1
     cost = service.cost + (COST_RISE if slot.pattern == "cost_up" else 0)
     currency = "CAD" if slot.client.role == "cad" and slot.pattern != "currency" else "USD"
     number = uid(seed, "subscription", slot.client.index, slot.code, key)
-    end = since.replace(year=since.year + 3) if commitment else None
     return Subscription(
         number, account.id, product.product_id, product.name, product.vendor_sku, quantity,
-        service.price * months, cost * months, currency, billing, commitment, since, end, status,
+        service.price * months, cost * months, currency, billing, commitment, since, None, status,
     )  # fmt: skip
 
 
@@ -85,15 +94,15 @@ def skus(facts: Iterable[Fact], book: Book) -> list[Sku]:
     found = []
     for fact in facts:
         account = book.account("m365", fact.slot.client)
-        if account and fact.slot.code in M365 and fact.purchased:
-            service = SERVICE[fact.slot.code]
-            found.append(Sku(account.id, service.sku_id, service.vendor_sku, fact.used, fact.purchased))
+        service = SERVICE[fact.slot.code]
+        if account and service.sku_id and fact.units:
+            found.append(Sku(account.id, service.sku_id, service.vendor_sku, fact.used, fact.units))
     for account in book.accounts("m365"):
         index = (account.client_id or 0) - 1001
-        if account.mapping not in ("unmapped", "exclude"):
+        if account.mapping != "unmapped" and account.client_id != OWN_ID:
             found += [Sku(account.id, guid, part, 3 + index % 4, 10000) for part, guid in FREE_SKUS[: 1 + index % 2] if index % 3]
             found += [Sku(account.id, VISIO[1], VISIO[0], 2 + index % 3, 5)] if index in VISIO_CLIENTS else []
-        if account.mapping == "exclude":
+        if account.client_id == OWN_ID:
             found.append(Sku(account.id, SERVICE["M365-E3"].sku_id, "SPE_E3", 18, 20))
     return found
 

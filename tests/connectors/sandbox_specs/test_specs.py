@@ -147,7 +147,7 @@ def test_pax8_invoices():
         items = body(later, "pax8", f"/v1/invoices/{invoice['id']}/items?size=200")
         check(spec, "/invoices/{invoiceId}/items", items)
         assert {key for row in (*items["content"], *draft["content"]) for key in row} <= schemas["InvoiceItem"]["properties"].keys()
-    assert {row["type"] for row in draft["content"]} == {"subscription", "prorate"}
+    assert {row["type"] for row in draft["content"]} == {"subscription", "prorate", "rebate"}
 
 
 @pytest.mark.parametrize("path", ["/v2/organizations", "/v2/devices", "/v2/devices-detailed"])
