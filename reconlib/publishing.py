@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconlib import __version__
 from reconlib.changes import record_verified_changes
+from reconlib.explain import write_units
 from reconlib.ledger import open_ledger
 from reconlib.month import Month, first_pass, month_events, month_state, product_hash, read_stage
 from reconlib.months import list_changes_since, list_chronic, list_renewals
@@ -60,6 +61,7 @@ def publish_month(month: Month, folder: Path, final: Path, version: int) -> bool
         page = render_notebook(folder / f"{name}.ipynb", title=title, nav=nav, head=head, also_hidden=[POST_INVOICE])
         (folder / f"{name}.html").write_text(page, encoding="utf-8", newline="\n")
     write_findings(prepared.findings, folder)
+    write_units(month, folder)
     write_changes(keep_if_ready(prepared.changes, prepared.gates), folder)
     write_csv(list_chronic(month, prepared.verified), folder / "chronic.csv")
     write_csv(list_renewals(month), folder / "renewals.csv")
@@ -97,6 +99,7 @@ def publish_after_invoicing(month: Month, folder: Path, final: Path) -> bool:
         page = render_notebook(folder / f"{name}.ipynb", title=title, nav=nav, head=head)
         (folder / f"{name}.html").write_text(page, encoding="utf-8", newline="\n")
     write_findings(read_stage(month, "findings"), folder)
+    write_units(month, folder)
     write_csv(moved, folder / "roll_forward.csv")
     hashes = {name: product_hash(month, name) for name in ("source_status", "comparison", "findings", "roll_forward")}
     write_month_index(

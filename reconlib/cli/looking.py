@@ -63,12 +63,12 @@ def _say_record(month: Month, address: str) -> None:
 
 
 def _say_explanation(explanation: Explanation, *, show_all: bool) -> None:
-    from reconlib.explain import MANY_RECORDS, explain_sections, text_rows
+    from reconlib.explain import MANY_RECORDS, count_months, explain_sections, text_rows
 
     finding = explanation.finding
     say(" ".join(explanation.title.split()))
     say(" ".join(explanation.said.split()))
-    months = f"{finding['months_open']} month{'' if finding['months_open'] == 1 else 's in a row'}"
+    months = count_months(finding["months_open"])
     say(f"finding {finding['finding_id']} · {finding['kind']} · {finding['status']} · first seen {finding['first_seen']}, {months}")
     for note in explanation.notes:
         say(f"note: {note}")
@@ -100,7 +100,7 @@ def try_changed(
     _say_rows("Clients and services that would come out differently", trial.cells, _CELLS)
     _say_rows("Findings that would be gone, new or worth other money", trial.findings, _FINDINGS)
     _say_rows("Each direction apart, a month", trial.totals, {})
-    say(f"\n{trial.cells.num_rows} clients and services differ, {trial.same} come out as before")
+    say(f"\n{trial.cells.num_rows} of {trial.cells.num_rows + trial.same} clients × services differ")
     if csv is not None:
         try:
             write_csv(trial.cells, csv)

@@ -11,7 +11,7 @@ from reconlib.counting import count_units, list_records
 from reconlib.errors import TieOutError
 from reconlib.money import format_qty
 from reconlib.month import Month, read_stage
-from reconlib.schema import RECORDS, make_table
+from reconlib.schema import RECORDS
 from reconlib.steps import Mapped, stage_inputs
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def bearing_records(month: Month, inputs: Inputs, finding: Row, service: str | N
         rows = _of_product(inputs, month, source, finding["vendor_product_id"])
     else:
         rows = []
-    return make_table(RECORDS, sorted(_once(rows), key=_place))
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(sorted(_once(rows), key=_place), schema=RECORDS.arrow())
 
 
 def tie_out_records(month: Month, inputs: Inputs, records: pa.Table, counts: list[Row], finding: Row, service: str | None) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from reconlib.money import format_qty
 from reconlib.report.cells import format_value, header
-from reconlib.report.markup import Shown
+from reconlib.report.markup import Shown, esc
 from reconlib.report.show import callout, md, show_table
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ class Section:
     table: pa.Table
     columns: Mapping[str, str] = field(default_factory=dict)  # name -> heading; none: all, under their own
     money: tuple[str, ...] = ()
-    total: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()  # columns of several lines, printed below the table
 
 
@@ -36,14 +37,14 @@ def explain_sections(explanation: Explanation) -> Iterator[Section]:
     sections = (
         Section("The numbers", e.numbers, {"number": "Number", "quantity_qty": "Units", "says": "From"}),
         Section(
-            "How the expected number came about", e.steps, {"step": "Step", "change_qty": "Change", "quantity_qty": "Units", "says": "Why"}
+            "How the expected number came about", e.steps, _without_empty(e.steps, {"step": "Step", "change_qty": "Change", "says": "Why"})
         ),
         Section("The money", e.money, {"part": "Part", "sum": "Worked out", "amount": "Amount", "currency": "Currency"}, ("amount",)),
         Section("Counts", e.counts, _without_empty(e.counts, {"records": "Records", "take": "Day taken"})),
         Section("The rules, as written", e.rules, {"key": "Key", "file": "File", "line": "Line", "text": "Text"}, texts=("text",)),
         Section("Who mapped it", e.mapping, _without_empty(e.mapping, {"at": "When", "who": "Who", "why": "Why", "score": "Sure"})),
         Section("Agreement lines", e.lines, _without_empty(e.lines), money=("unit_price", "unit_cost")),
-        Section("Records", e.records, _record_columns(e.records), total=("quantity_qty",)),
+        Section(_record_title(e.records), e.records, _record_columns(e.records)),
         Section("What the vendor charged", e.charges, _without_empty(e.charges), money=("amount", "expected_amount")),
         Section("Rows nobody could read", e.rejects, _without_empty(e.rejects)),
         Section("The months so far", e.history, _without_empty(e.history), money=("monthly_impact", "cost_impact")),
@@ -68,6 +69,14 @@ _RECORDS = {
     "evidence": "Evidence",
 }
 _HIDDEN = ("client_id", "service_id", "vendor_account_id")
+
+
+def _record_title(records: pa.Table) -> str:
+    """How many units ended where: counted first, what was left out after it."""
+    units: dict[str, Decimal] = {}
+    for row in records.select(["bucket", "quantity_qty"]).to_pylist():
+        units[row["bucket"]] = units.get(row["bucket"], Decimal(0)) + row["quantity_qty"]
+    return "Records, in units: " + ", ".join(f"{format_qty(quantity)} {bucket.replace('_', ' ')}" for bucket, quantity in units.items())
 
 
 def _record_columns(records: pa.Table) -> dict[str, str]:
@@ -96,29 +105,35 @@ def show_explanation(explanation: Explanation | None) -> Shown:
     parts = [
         md("**{title}**", title=explanation.title),
         md(
-            "{said} Finding {id}, first seen {first}, open for {months} months in a row.",
+            "{said} Finding {id}, first seen {first}, {months}.",
             said=f"{explanation.said.removesuffix('.')}.",
             id=finding["finding_id"],
             first=finding["first_seen"],
-            months=finding["months_open"],
+            months=count_months(finding["months_open"]),
         ),
     ]
     if explanation.notes:
         parts.append(callout(list(explanation.notes), "neutral", title="Before you read on"))
     for section in explain_sections(explanation):
         money = [name for name in section.money if name in section.columns]
+        kept = {name: text for name, text in section.columns.items() if name not in section.texts and not (money and name == "currency")}
         parts.append(
-            show_table(
-                section.table,
-                columns=section.columns,
-                caption=section.title,
-                money=money,
-                currency=str(finding["currency"]),
-                total=[name for name in section.total if name in section.columns],
-                max_rows=15,
-            )
+            show_table(section.table, columns=kept, caption=section.title, money=money, currency=str(finding["currency"]), max_rows=15)
         )
+        for name in section.texts:
+            texts = [str(text) for text in section.table[name].to_pylist() if text]
+            parts += [Shown(f'<div class="recon recon-prose"><pre><code>{esc(text)}</code></pre></div>', text) for text in texts]
     return Shown("".join(part.html for part in parts), "\n\n".join(part.text for part in parts))
+
+
+def count_months(months: int) -> str:
+    """For how long a finding has been there.
+
+    Example:
+        >>> count_months(1), count_months(3)
+        ('new this month', '3 months in a row')
+    """
+    return "new this month" if months == 1 else f"{months} months in a row"
 
 
 def text_rows(section: Section, most: int | None = None) -> tuple[list[str], list[list[str]], list[bool]]:
@@ -127,10 +142,15 @@ def text_rows(section: Section, most: int | None = None) -> tuple[list[str], lis
     rows: Sequence[Mapping[str, object]] = section.table.slice(0, most).to_pylist()
     cells = [
         [
-            format_value(name, row[name], currency=str(row.get("currency") or "USD") if name in section.money else None).text
+            format_value(_coded(name), row[name], currency=str(row.get("currency") or "USD") if name in section.money else None).text
             for name in names
         ]
         for row in rows
     ]
     numbers = [name.endswith(("_qty", "_price", "_cost", "_amount", "_impact")) or name in ("amount", "records") for name in names]
     return [section.columns.get(name) or header(name) for name in names], cells, numbers
+
+
+def _coded(name: str) -> str:
+    """What a column before or after is about, so that its words are written like those."""
+    return "status" if name in ("status_before", "status_after") else name

@@ -1,4 +1,4 @@
-"""``units.csv``: the records behind each open billing finding, so that the reader of a page can walk back without this tool."""
+"""``units.csv``: the records behind each billing finding that may bill something: a page's reader walks back without this tool."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 UNITS = "units.csv"
+_MAY_BILL = ("open", "approved", "disputed")  # a signed month has no open one, and its reader asks about the approved
 MOST = 200_000  # rows; a last line says how many more there are
 _COLUMNS: Mapping[str, Any] = {
     **dict.fromkeys(("finding_id", "kind", "client_name", "service_name", "counted_as", "source", "record_kind", "bucket"), "text"),
@@ -28,23 +29,23 @@ _COLUMNS: Mapping[str, Any] = {
 
 
 def write_units(month: Month, folder: Path, *, most: int = MOST) -> Path:
-    """The records behind every open billing finding of a month, one a row, into ``folder``."""
+    """The records behind every billing finding of a month that may bill something, one a row, into ``folder``."""
     return write_csv(find_units(month, most=most), folder / UNITS)
 
 
 def find_units(month: Month, *, most: int = MOST) -> pa.Table:
-    """Records behind open billing findings: counted, and left out beside them, each with its bucket and evidence.
+    """Records behind billing findings that are open, approved or disputed: counted, or left out beside them, each with its bucket.
 
     Grain: one finding and record. A bundle's are those of its anchor (T65). With more than ``most`` the last row says how many more.
     """
-    open_ones = [
+    billing = [
         row
         for row in read_stage(month, "findings").to_pylist()
-        if row["kind"] in BILLING_KINDS and row["status"] == "open" and row["service_id"]
+        if row["kind"] in BILLING_KINDS and row["status"] in _MAY_BILL and row["service_id"]
     ]
     anchors, names = _anchors(month)
     behind: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in open_ones:
+    for row in billing:
         behind.setdefault((row["client_id"], anchors.get(row["service_id"], row["service_id"])), []).append(row)
     if not behind:
         return build_table([], _COLUMNS)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 FILES = {
     *(f"{page}.{kind}" for page in ("10_sync", "20_mapping_review", "30_comparison", "40_sign_off") for kind in ("ipynb", "html")),
-    *("index.html", "manifest.json", "findings.parquet", "findings.csv", "findings.xlsx", "changes.csv", "changes.json"),
+    *("index.html", "manifest.json", "findings.parquet", "findings.csv", "findings.xlsx", "units.csv", "changes.csv", "changes.json"),
 }
 
 
