@@ -85,5 +85,5 @@ def _child_cpu_s(pid: str) -> float:
 
 
 def _peak_kb(process: Path) -> int:
-    line = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1])
+    lines = [line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(lines[0].split()[1]) if lines else 0  # a child that has ended holds nothing

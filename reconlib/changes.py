@@ -41,6 +41,7 @@ def plan_changes(
     book: str,
     period: Period,
     proration: Convention = "inclusive",
+    modelled: frozenset[str] = frozenset(),
 ) -> pa.Table:
     """The changes that settle this month's approved findings; the same decisions give the same change ids.
 
@@ -48,6 +49,8 @@ def plan_changes(
     effective first, each a row of its own. ``monthly_effect`` is the change of billed units × price ÷ months in the cycle.
     ``first_effect`` is what the first invoice that knows the change differs by: inside a cycle that is invoiced already, its rest by
     ``proration`` and the next cycle (T104), or the next cycle alone where the agreement does not prorate (T106).
+    Services of ``modelled`` have a price model: units × price is not their money (T43), so a change that is the whole difference has the
+    finding's effect, any other one and every first effect is not known.
 
     Raises:
         DataError: a chosen day the agreement cannot prorate (T103), or lines that do not add up to what the finding says is billed.
@@ -65,7 +68,12 @@ def plan_changes(
         event = decided.get(finding["finding_id"])
         if event and finding["status"] == "approved" and finding["kind"] in CHANGE_KINDS:
             cell = by_cell.get((finding["client_id"], finding["service_id"]), [])
-            planned += [_with_id(row, book) for row in _changes(finding, event.values, cell, contracts, period, proration)]
+            changes = list(_changes(finding, event.values, cell, contracts, period, proration))
+            if finding["service_id"] in modelled:
+                is_whole = len(changes) == 1 and event.values["new_qty"] is None
+                effect = {"monthly_effect": finding["monthly_impact"] if is_whole else None, "first_effect": None}
+                changes = [row | effect for row in changes]
+            planned += [_with_id(row, book) for row in changes]
     return make_table(CHANGES, planned)
 
 

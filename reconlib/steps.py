@@ -253,6 +253,11 @@ def prepare_sign_off(month: Month) -> SignOffState:
             book=book,
             period=month.period,
             proration=month.rules.proration,
+            modelled=frozenset(
+                row["service_id"]
+                for row in tables["services"].to_pylist()
+                if (rule := month.rules.services.get(row["service_code"])) and rule.price is not None
+            ),
         )
         verified = verify_changes(planned_changes(events, before=month.period), lines, agreements, as_of=month.as_of)
     gates = check_gates(

@@ -135,8 +135,7 @@ def finding_event(
     if cause:
         _one_of("cause", cause, CAUSES)
     kind, qty = finding["kind"], None if new_qty is None else to_decimal(new_qty, where="new_qty")
-    if decision in ("approve", "adjust", "credit_client") and kind in UNKNOWN_KINDS:
-        raise _wrong("decision", decision, f"nothing is known to bill for {kind}; dismiss, snooze, exclude or investigate")
+    _check_approval(decision, finding)
     if decision == "adjust" and (qty is None or kind not in CHANGE_KINDS):
         raise _wrong("new_qty", qty, f"adjust sets a quantity, on one of: {', '.join(CHANGE_KINDS)}")
     if decision != "adjust" and qty is not None:
@@ -209,6 +208,14 @@ def _record(ledger: Ledger, event: Event) -> Event:
     before = [known for known in ledger.events(book=event.book, kind=event.kind) if known.subject == event.subject]
     event = keyed(event, before[-1] if before else None)
     return ledger.append(event, check=lambda events: refuse_signed(events, event.book, event.period))
+
+
+def _check_approval(decision: str, finding: Mapping[str, Any]) -> None:
+    kind = finding["kind"]
+    if decision in ("approve", "adjust", "credit_client") and kind in UNKNOWN_KINDS:
+        raise _wrong("decision", decision, f"nothing is known to bill for {kind}; dismiss, snooze, exclude or investigate")
+    if decision in ("approve", "credit_client") and kind in CHANGE_KINDS and finding["expected_qty"] is None:
+        raise _wrong("decision", decision, "this difference is one of money, with no quantity to set; adjust it with one, or dismiss it")
 
 
 def _check_exclusion(decision: str, why: str, until: date | None, period: Period) -> None:

@@ -102,6 +102,7 @@ def planned(
     contracts=None,
     period=OCTOBER,
     proration="inclusive",
+    modelled=frozenset(),
     **chosen,
 ):
     table, buckets = lines(text) if text else (make_table(CANONICAL["agreement_lines"], []), make_table(LINE_BUCKETS, []))
@@ -109,7 +110,8 @@ def planned(
         record_finding_decision(ledger, **FACTS, finding=found, decision=decision, **chosen)
         events = ledger.events()
     findings = apply_finding_decisions(make_table(FINDINGS, [found]), events, period=period)
-    return plan_changes(findings, table, contracts or agreements(), buckets, events, book="harbor", period=period, proration=proration)
+    terms = {"proration": proration, "modelled": modelled}
+    return plan_changes(findings, table, contracts or agreements(), buckets, events, book="harbor", period=period, **terms)
 
 
 def short(changes):
@@ -400,3 +402,11 @@ def test_a_change_recorded_before_first_invoices_were_known_is_read():
 def canonical_values(values):
     """Values as the ledger gives them back."""
     return json.loads(canonical_json(values))
+
+
+def test_t43_under_a_price_model_a_change_has_the_findings_money_or_none():
+    found = finding("under_billed", 44, 51, monthly_impact=Decimal("-49.50"))
+    (whole,) = planned(found, modelled=frozenset({"31"})).to_pylist()
+    assert (whole["new_qty"], whole["monthly_effect"], whole["first_effect"]) == (51, Decimal("-49.50"), None)
+    (other,) = planned(found, decision="adjust", new_qty=50, modelled=frozenset({"31"})).to_pylist()
+    assert (other["new_qty"], other["monthly_effect"]) == (50, None)

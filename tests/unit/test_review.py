@@ -201,6 +201,7 @@ def test_sending_the_same_decision_at_once_twice_is_one_decision(ledger):
         ("snooze", {"until": date(2026, 10, 31)}, "until: 2026-10-31", "not after 2026-10-31"),
         ("dismiss", {"cause": "bad luck"}, "cause: 'bad luck'", "valid names"),
         ("approve", {"row": finding(kind="no_count")}, "decision: approve", "nothing is known to bill"),
+        ("approve", {"row": finding(expected_qty=None)}, "decision: approve", "no quantity to set"),
         ("adjust", {"row": finding(kind="cost_change"), "new_qty": 3}, "new_qty: 3", "adjust sets a quantity"),
     ],
 )
