@@ -83,7 +83,12 @@ def _run_duckdb(
     for limit in limits:
         try:
             with TemporaryDirectory(prefix="reconlib-") as spill:
-                config = {"threads": engine.threads, "preserve_insertion_order": False, "temp_directory": spill, "memory_limit": limit}
+                config: dict[str, Any] = {
+                    "threads": engine.threads,
+                    "preserve_insertion_order": False,
+                    "temp_directory": spill,
+                    "memory_limit": limit,
+                }
                 with duckdb.connect(config=config) as connection:
                     return _executed(connection, script, tables, views, results)
         except duckdb.OutOfMemoryException as error:
@@ -124,10 +129,10 @@ def _run_spark(
             frame.createOrReplaceTempView(name)
         for statement in sqlglot.parse(script, read="duckdb"):
             for name, view in built.ready():
-                session.sql(view.sql("spark")).createOrReplaceTempView(name)
+                session.sql(spark_text(view)).createOrReplaceTempView(name)
             if not isinstance(statement, exp.Create):
                 raise TypeError(f"a stage's script only creates tables and views, and this is {type(statement).__name__}")
-            name, frame = statement.this.name, session.sql(statement.expression.sql("spark"))
+            name, frame = statement.this.name, session.sql(spark_text(statement.expression))
             if statement.kind == "TABLE":  # read more than once
                 frame = frame.persist()
                 kept.append(frame)
@@ -139,6 +144,19 @@ def _run_spark(
             frame.unpersist()
         for name in built.standing:
             session.catalog.dropTempView(name)
+
+
+def spark_text(query: exp.Expression) -> str:
+    """A query in Spark's words. A path there cannot name every field, so a field of a JSON object is looked up by its whole name."""
+
+    def by_name(node: exp.Expression) -> exp.Expression:
+        key = node.expression.find(exp.JSONPathKey) if isinstance(node, exp.JSONExtractScalar) else None
+        if key is None:
+            return node
+        whole = exp.Anonymous(this="FROM_JSON", expressions=[node.this, exp.Literal.string("MAP<STRING, STRING>")])
+        return exp.Anonymous(this="TRY_ELEMENT_AT", expressions=[whole, exp.Literal.string(key.this)])
+
+    return query.transform(by_name).sql("spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
 
 
 class _Views:

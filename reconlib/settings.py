@@ -129,7 +129,9 @@ class Params(Strict):
     archive: Text = "reports"
     rules: list[Text] = Field(default_factory=list)
     engine: Literal["duckdb", "spark"] = "duckdb"
-    spark: Text = "local[2]"  # engine spark: local[n], spark://host:port, or Spark Connect sc://host:port
+    spark: Annotated[str, Field(pattern=r"^(local\[(\d+|\*)\]|(spark|sc)://\S+)$")] = (
+        "local[2]"  # engine spark: where; sc:// is Spark Connect
+    )
     memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(MB|GB)$")] | None = (
         None  # engine duckdb: never more; what does not fit goes to disk
     )

@@ -47,7 +47,8 @@ SERVICES = ["CARE", "EDR", "FEE", "GB", "GOLD", "MAIL", "NONE", "PLAIN", "RMM", 
 QTY = ["0", "1", "1", "1", "2", "3", "5", "8", "13", "0.5", "2.25"]
 DAYS = ["2026-01-01", "2026-09-30", "2026-10-01", "2026-10-01", "2026-10-12", "2026-10-31", "2026-11-01", "2026-11-03"]
 SEEN = ["2026-10-31", "2026-10-31", "2026-10-20", "2026-10-01", "2026-09-30", "2026-09-16", "2026-01-01"]
-CLASSES = ["server", "server", "workstation", "printer", "SharedMailbox"]
+PRINTER = "print'er \\n"  # what a vendor may write
+CLASSES = ["server", "server", "workstation", PRINTER, "SharedMailbox"]
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def make_rules(r: Random, clients: int) -> Row:
 
 
 _IGNORES: list[Row] = [
-    {"where": {"unit_class": ["printer"]}, "reason": "in the network fee"},
+    {"where": {"unit_class": [PRINTER]}, "reason": "in the network fee"},
     {"source": "tenant", "products": ["mail plan"], "reason": "pilot"},
     {"connector": "rmm", "where": {"os name's": ["Linux"]}, "reason": "ours"},
 ]
@@ -200,7 +201,7 @@ def _count(r: Random, base: Row, *products: str) -> Row:
             [{"unit_class": ["server", "workstation"]}, {"os name's": ["Windows", "Mac"], "unit_class": ["server"]}, {"unit_state": ["on"]}]
         )
     if r.random() < 0.3:
-        made["unless"] = r.choice([{"unit_class": ["printer"]}, {"os name's": ["Linux"], "unit_state": ["off"]}])
+        made["unless"] = r.choice([{"unit_class": [PRINTER]}, {"os name's": ["Linux"], "unit_state": ["off"]}])
     if r.random() < 0.4:
         made["dedupe"] = True
     if r.random() < 0.4:

@@ -66,7 +66,16 @@ def test_a_month_does_not_show_its_ledgers_password(tmp_path: Path) -> None:
     assert "s3cr3t" not in f"{month!r} {month.params!r}"
 
 
-def test_an_engine_that_is_not_built_is_refused_not_replaced(tmp_path: Path) -> None:
-    (tmp_path / "book.yaml").write_text("book: tiny\nengine: spark\nsources: {}\n", "utf-8")
-    with pytest.raises(SettingsError, match="engine 'spark' is not built yet"):
-        open_month(tmp_path / "book.yaml", "2026-10", environ={})
+@pytest.mark.parametrize("address", ["local[4]", "spark://master:7077", "sc://master:15002"])
+def test_spark_is_named_with_where_it_runs_and_nothing_starts_before_a_step_needs_it(tmp_path: Path, address: str) -> None:
+    text = f"book: tiny\nperiod: 2026-10\nengine: spark\nspark: '{address}'\nsources: {{psa: {{connector: file}}}}\n"
+    (tmp_path / "tiny.yaml").write_text(text, "utf-8")
+    engine = open_month(tmp_path / "tiny.yaml", environ={}).engine
+    assert (engine.name, engine.master) == ("spark", address)
+
+
+@pytest.mark.parametrize("line", ["engine: polars", "spark: 'yarn'", "spark: 'local'"])
+def test_an_engine_that_is_not_built_is_refused_not_replaced(tmp_path: Path, line: str) -> None:
+    (tmp_path / "tiny.yaml").write_text(f"book: tiny\nperiod: 2026-10\n{line}\nsources: {{psa: {{connector: file}}}}\n", "utf-8")
+    with pytest.raises(SettingsError, match=line.split(":")[0]):
+        open_month(tmp_path / "tiny.yaml", environ={})
