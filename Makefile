@@ -67,8 +67,8 @@ $(VENV)/core.stamp: $(lists) | $(bin)/python
 	@touch $@
 
 $(VENV)/dev.stamp: $(lists) | $(bin)/python
-	@echo "installing recon, its notebooks, apps and checks into $(VENV): two to four minutes"
-	@$(pip_install) --editable '.[lab,marimo,postgres,dev]'
+	@echo "installing recon, its notebooks, apps and checks into $(VENV): three to five minutes"
+	@$(pip_install) --editable '.[lab,marimo,postgres,spark,dev]'
 	@touch $(VENV)/core.stamp $@
 
 $(VENV)/bench.stamp: $(lists) | $(bin)/python

@@ -77,5 +77,5 @@ def test_spark_is_named_with_where_it_runs_and_nothing_starts_before_a_step_need
 @pytest.mark.parametrize("line", ["engine: polars", "spark: 'yarn'", "spark: 'local'"])
 def test_an_engine_that_is_not_built_is_refused_not_replaced(tmp_path: Path, line: str) -> None:
     (tmp_path / "tiny.yaml").write_text(f"book: tiny\nperiod: 2026-10\n{line}\nsources: {{psa: {{connector: file}}}}\n", "utf-8")
-    with pytest.raises(SettingsError, match=line.split(":")[0]):
+    with pytest.raises(SettingsError, match=line.split(":", maxsplit=1)[0]):
         open_month(tmp_path / "tiny.yaml", environ={})
