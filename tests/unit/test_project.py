@@ -11,11 +11,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from print_rules import read_table
 
+import reconlib.rules as rules_module
 from reconlib.findings import KINDS, STATUSES
 from reconlib.review import CAUSES, FINDING_DECISIONS, MAPPING_DECISIONS
 from reconlib.rules import Rules, read_rules
 from reconlib.schema import ACCOUNT_MAPPING, COMPARISON, FINDINGS, LINE_BUCKETS, RECORD_BUCKETS, TableSchema
-from reconlib.settings import read_params
+from reconlib.settings import Strict, read_params
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,7 +94,9 @@ def test_readme_has_every_exit_code() -> None:
     assert codes <= set(re.findall(r"^\| (\d) \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE))
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "GLOSSARY.md", "docs/rules.md", "reports/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "GLOSSARY.md", "docs/rules.md", "docs/writing_rules.md", "reports/README.md"]
+)
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     targets = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text("utf-8"))
     assert [target for target in targets if not ((ROOT / page).parent / target).exists()] == []
@@ -111,6 +114,15 @@ def test_every_rule_of_the_field_is_in_force_or_left_out_with_a_reason_and_never
     assert sorted([*in_force, *left]) == list(range(1, 132))
     assert [number for number, (text, files) in in_force.items() if not text or not files] == []
     assert [number for number, why in left.items() if len(why) < 20] == []
+
+
+def test_the_page_on_writing_rules_shows_every_key_and_its_example_is_a_rule_file(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/writing_rules.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "rules.yaml").write_text(example, "utf-8")
+    assert len(read_rules([tmp_path / "rules.yaml"]).services) == 10
+    shown = set(re.findall(r"([a-z_]+):", example))
+    models = [m for m in vars(rules_module).values() if isinstance(m, type) and issubclass(m, Strict)]
+    assert {name for model in models for name in model.model_fields} - shown == set()
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "params").glob("*.yaml")), ids=lambda path: path.name)
