@@ -125,8 +125,7 @@ def _run_spark(
     built, kept = _Views(views, set(tables)), []
     try:
         for name, table in tables.items():
-            frame = session.read.parquet(str(table.resolve())) if isinstance(table, Path) else session.createDataFrame(table)
-            frame.createOrReplaceTempView(name)
+            _frame(session, table).createOrReplaceTempView(name)
         for statement in sqlglot.parse(script, read="duckdb"):
             for name, view in built.ready():
                 session.sql(spark_text(view)).createOrReplaceTempView(name)
@@ -144,6 +143,14 @@ def _run_spark(
             frame.unpersist()
         for name in built.standing:
             session.catalog.dropTempView(name)
+
+
+def _frame(session: Any, table: pa.Table | Path) -> Any:
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    if isinstance(table, Path):
+        return session.read.parquet(str(table.resolve()))
+    return session.createDataFrame(table, None if table.num_rows else from_arrow_schema(table.schema))  # Connect infers nothing of no rows
 
 
 def spark_text(query: exp.Expression) -> str:
