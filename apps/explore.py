@@ -20,21 +20,22 @@ with app.setup:
 
     from reconlib.engine import run_sql
     from reconlib.errors import ReconError
+    from reconlib.explain.records import bearing_records, tie_out_records
     from reconlib.money import format_amount, format_qty
     from reconlib.period import parse_period
     from reconlib.rules import Rules
-    from reconlib.month import open_month, read_stage
+    from reconlib.month import Month, open_month, read_stage
+    from reconlib.pipeline import Inputs
+    from reconlib.steps import Mapped, stage_inputs
 
     TABLES = (
         "findings",
         "comparison",
         "counts",
-        "record_buckets",
         "line_buckets",
-        "usage_records",
-        "purchases",
         "agreements",
         "agreement_lines",
+        "account_mapping",
         "product_mapping",
         "services",
     )
@@ -56,41 +57,23 @@ with app.setup:
         "finding_id",
     )
     HEADERS = {"monthly_impact": "a month", "cost_impact": "own cost a month", "variance_qty": "difference"}
-    # The records behind a finding. A count names the records in it (one vendor record may hold the counts of several products);
-    # the client's other records of the service's products were left out. A bundle is counted at its anchor (T65).
-    RECORDS_SQL = """
-    CREATE TABLE counted AS
-    SELECT DISTINCT c.source, unnest(string_split(c.evidence, ' ')) AS evidence
-    FROM counts AS c JOIN run ON c.client_id = run.client_id AND c.service_id = run.counted_service_id;
-
-    CREATE TABLE products AS
-    SELECT DISTINCT m.source, m.vendor_product_id
-    FROM product_mapping AS m JOIN run ON m.service_id = run.counted_service_id WHERE m.state = 'mapped';
-
-    CREATE TABLE placed AS
-    SELECT b.*, c.evidence IS NOT NULL AND p.source IS NOT NULL AS is_counted, p.source IS NOT NULL AS is_of_service
-    FROM record_buckets AS b
-    LEFT JOIN counted AS c ON c.source = b.source AND c.evidence = b.evidence
-    LEFT JOIN products AS p ON p.source = b.source AND p.vendor_product_id = b.vendor_product_id;
-
-    CREATE TABLE records AS
-    SELECT CASE WHEN b.is_counted THEN 'counted' ELSE b.bucket END AS bucket,
-           b.source, b.record_kind AS record, coalesce(u.unit_name, b.record_id) AS unit, u.unit_key, u.unit_class,
-           coalesce(u.unit_state, p.status) AS unit_state, u.last_seen_date, coalesce(u.created_date, p.start_date) AS since_date,
-           b.quantity_qty, p.term, b.rule, b.evidence
-    FROM placed AS b
-    CROSS JOIN run
-    LEFT JOIN usage_records AS u ON b.record_kind = 'usage' AND u.source = b.source AND u.usage_record_id = b.record_id
-    LEFT JOIN purchases AS p ON b.record_kind = 'purchase' AND p.source = b.source AND p.purchase_id = b.record_id
-    WHERE CASE run.kind
-          WHEN 'unmapped_account' THEN b.source = run.source AND b.vendor_account_id = run.vendor_account_id
-          WHEN 'unmapped_service' THEN b.source = run.source AND b.vendor_product_id = run.vendor_product_id
-          WHEN 'unaccounted_usage' THEN b.client_id = run.client_id AND b.source = run.source AND b.bucket = 'unaccounted'
-          ELSE b.is_counted
-               OR (b.client_id = run.client_id AND b.bucket <> 'counted'
-                   AND (b.service_id = run.counted_service_id OR (b.service_id IS NULL AND b.is_of_service)))
-          END;
-    """
+    RECORD_COLUMNS = (
+        "bucket",
+        "source",
+        "record_kind",
+        "unit_name",
+        "record_id",
+        "unit_key",
+        "unit_class",
+        "unit_state",
+        "last_seen_date",
+        "since_date",
+        "quantity_qty",
+        "term",
+        "commitment_end_date",
+        "rule",
+        "evidence",
+    )
     LINES_SQL = """
     CREATE TABLE lines AS
     SELECT b.bucket, a.agreement_name, l.description, l.quantity_qty, l.included_qty, l.unit_price, l.billable, l.effective_date, l.cancelled_date,
@@ -150,21 +133,22 @@ def shown(table: pa.Table, *, selection: str | None = None, page_size: int = 15)
 
 
 @app.function
-def read_month(params_file: str, period: str) -> tuple[str, dict[str, pa.Table], str]:
-    """Head line and tables of a compared month, with ``history``: the comparisons of every month there is; or why there are none."""
+def read_month(params_file: str, period: str) -> tuple[str, dict[str, pa.Table], tuple[Month, Inputs] | None, str]:
+    """Head line, tables and inputs of a compared month, with ``history``: the comparisons of every month there is; or why there are none."""
     try:
         month = open_month(params_file, period)
         tables = {name: read_stage(month, name) for name in TABLES}
+        inputs = stage_inputs(month, Mapped(tables["account_mapping"], tables["product_mapping"]))
         folder = month.root / month.params.workspace_dir / "periods"
         earlier = sorted(path.name for path in folder.iterdir() if path.name <= str(month.period))
         months = [(name, read_comparison(params_file, name)) for name in earlier]
     except ReconError as error:
-        return "", {}, str(error)
+        return "", {}, None, str(error)
     tables["history"] = pa.concat_tables(
         table.add_column(0, "period", pa.array([name] * table.num_rows, pa.string())) for name, table in months if table is not None
     )
     tables["anchors"] = anchors(month.rules, tables["services"])
-    return f"{month.params.book} · {month.period} · as of {month.as_of} · {month.params.currency}", tables, ""
+    return f"{month.params.book} · {month.period} · as of {month.as_of} · {month.params.currency}", tables, (month, inputs), ""
 
 
 @app.function
@@ -237,19 +221,27 @@ def totals(findings: pa.Table, of: int) -> str:
 
 
 @app.function
-def behind(finding: dict, tables: dict[str, pa.Table]) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Records, agreement lines and history of one finding."""
-    names = ("kind", "client_id", "service_id", "source", "vendor_account_id", "vendor_product_id")
-    values = {name: finding[name] or "" for name in names}
+def behind(finding: dict, tables: dict[str, pa.Table], book: tuple[Month, Inputs]) -> tuple[pa.Table, list[str], pa.Table, pa.Table]:
+    """Records of one finding, what to know before reading them, agreement lines and history; a bundle is counted at its anchor (T65)."""
+    month, inputs = book
+    values = {name: finding[name] or "" for name in ("client_id", "service_id")}
     anchor = tables["anchors"].filter(pc.field("service_id") == values["service_id"])["anchor_id"].to_pylist()
-    values["counted_service_id"] = anchor[0] if anchor else values["service_id"]
-    needed = ("counts", "record_buckets", "usage_records", "purchases", "product_mapping")
-    records = run_sql(RECORDS_SQL, {name: tables[name] for name in needed}, results=("records",), values=values)["records"]
+    counted = anchor[0] if anchor else finding["service_id"]
+    records = bearing_records(month, inputs, finding, counted)
+    counts = [row for row in tables["counts"].to_pylist() if (row["client_id"], row["service_id"]) == (finding["client_id"], counted)]
+    if finding["kind"] in ("duplicate_unit", "stale_unit"):
+        counts = [row for row in counts if row["source"] == finding["source"]]
+    codes = {row["service_id"]: row["service_code"] for row in tables["services"].to_pylist()}
+    rule = month.rules.services.get(codes.get(counted, ""))
+    in_arrears = rule is not None and rule.period_offset != 0  # its records are the month before's (T110), its counts here this month's
+    is_counted = finding["kind"] != "unaccounted_usage" and not in_arrears
+    notes = tie_out_records(month, inputs, records, counts, finding, counted) if is_counted else []
     needed = ("agreement_lines", "agreements", "line_buckets")
     lines = run_sql(LINES_SQL, {name: tables[name] for name in needed}, results=("lines",), values=values)["lines"]
     history = tables["history"].filter((pc.field("client_id") == values["client_id"]) & (pc.field("service_id") == values["service_id"]))
-    order = [("bucket", "ascending"), ("source", "ascending"), ("unit", "ascending"), ("evidence", "ascending")]
-    return records.sort_by(order), lines.sort_by("agreement_line_id"), history.sort_by("period")
+    if in_arrears:
+        notes = ["The vendor counts in arrears: these are the records of the month before.", *notes]
+    return records.select(RECORD_COLUMNS), notes, lines.sort_by("agreement_line_id"), history.sort_by("period")
 
 
 @app.function
@@ -257,7 +249,7 @@ def tally(records: pa.Table) -> str:
     """How many units ended where, apart for usage and purchases: a bought seat and its use are not added up."""
     units: dict[tuple[str, str], Decimal] = {}
     for row in records.to_pylist():
-        key = row["record"], row["bucket"]
+        key = row["record_kind"], row["bucket"]
         units[key] = units.get(key, Decimal(0)) + row["quantity_qty"]
     words = [f"{record} {bucket}: {format_qty(quantity)}" for (record, bucket), quantity in sorted(units.items(), reverse=True)]
     return " · ".join(words) or "no records: no unit of this service was received for this client"
@@ -273,8 +265,8 @@ def parameters():
 
 @app.cell
 def read(params_file, period):
-    head, tables, problem = read_month(params_file, period)
-    return head, problem, tables
+    head, tables, book, problem = read_month(params_file, period)
+    return book, head, problem, tables
 
 
 @app.cell
@@ -317,12 +309,12 @@ def findings_table(client, kind, minimum, service, status, tables, unknown):
 
 
 @app.cell
-def chosen(picked, tables):
+def chosen(book, picked, tables):
     mo.stop(not picked.value.num_rows, mo.md("Select a finding to see the lines and units behind it."))
     _id = picked.value["finding id"][0].as_py()
     finding = next(row for row in tables["findings"].to_pylist() if row["finding_id"] == _id)
-    records, lines, history = behind(finding, tables)
-    return finding, history, lines, records
+    records, notes, lines, history = behind(finding, tables, book)
+    return finding, history, lines, notes, records
 
 
 @app.cell
@@ -338,13 +330,13 @@ def explained(finding):
 
 
 @app.cell
-def units(finding, records, tables):
+def units(finding, notes, records, tables):
     _anchor = tables["anchors"].filter(pc.field("service_id") == (finding["service_id"] or ""))["anchor_code"].to_pylist()
     _note = f"a bundle, counted at its anchor {_anchor[0]} · " if _anchor else ""
     mo.vstack(
         [
             mo.md("## The units behind the count: which were counted, which were left out and why"),
-            mo.plain_text(_note + tally(records)),
+            mo.plain_text("\n".join([*notes, _note + tally(records)])),
             shown(records),
         ]
     )
