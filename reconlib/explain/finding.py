@@ -106,21 +106,23 @@ def _explain(month: Month, finding: Row) -> Explanation:
     judged = _judged(inputs, month, counts, client) if client and service else {}
     cell = judged.get(service)
     counted = anchor_of(cell)
-    notes = _notes(month, finding, cell)
+    stood = _stood(month, client, service)
+    notes = _notes(month, stood, cell)
     steps = expected_steps(cell, judged, month.rules) if cell else []
     measured = _counts(inputs, month, counts, finding, counted)
     records = bearing_records(month, inputs, finding, counted)
     notes += tie_out_records(month, inputs, records, measured, finding, counted)
-    money, more = money_parts(finding, cell, month.rules, inputs.rates, is_as_shown=not notes)
+    audit = _audit(month, finding)
+    charges = _charges(inputs, finding, audit)
+    money, more = money_parts(finding, cell, month.rules, inputs, is_as_shown=not notes, audit=audit, charges=charges)
     events = month_events(month)
-    charges = _charges(month, inputs, finding)
     rejects = [row for row in read_stage(month, "rejects").to_pylist() if row["source"] == finding["source"]]
     return Explanation(
         finding=finding,
         title=_title(finding),
         said=finding["explanation"],
         notes=(*notes, *more),
-        numbers=build_table(_numbers(finding, measured, cell), {"number": "text", "quantity_qty": "qty", "says": "text"}),
+        numbers=build_table(_numbers(finding, stood, measured, cell), {"number": "text", "quantity_qty": "qty", "says": "text"}),
         steps=build_table(steps, {"step": "text", "change_qty": "qty", "quantity_qty": "qty", "says": "text"}),
         counts=build_table(measured, _COUNTS),
         money=build_table(money, {"part": "text", "sum": "text", "amount": "amount", "currency": "text"}),
@@ -128,7 +130,7 @@ def _explain(month: Month, finding: Row) -> Explanation:
         mapping=list_mapping(month, inputs, finding, counted, events),
         lines=list_lines(inputs, lines, client, service),
         records=records,
-        charges=charges,
+        charges=_charge_table(audit, charges),
         rejects=build_table(rejects if finding["kind"] == "unusable_rows" else [], _REJECTS),
         history=list_history(month, finding),
         decisions=_decisions(finding, events),
@@ -156,7 +158,15 @@ def _judged(inputs: Inputs, month: Month, counts: pa.Table, client: str) -> dict
     return {row["service_id"]: row for row in rows}
 
 
-def _notes(month: Month, finding: Row, cell: Row | None) -> list[str]:
+def _stood(month: Month, client: str | None, service: str | None) -> Row | None:
+    """The cell as the comparison on disk says it."""
+    if client is None or service is None:
+        return None
+    rows = read_stage(month, "comparison").to_pylist()
+    return next((row for row in rows if (row["client_id"], row["service_id"]) == (client, service)), None)
+
+
+def _notes(month: Month, stood: Row | None, cell: Row | None) -> list[str]:
     """What changed since the numbers were made."""
     notes, state = [], month_state(month)
     if state.state in ("signed", "approved") and not month.is_post_invoice:
@@ -166,18 +176,14 @@ def _notes(month: Month, finding: Row, cell: Row | None) -> list[str]:
             notes.append(
                 f"The rules have changed since it was signed: {', '.join(names)}. Steps and records below are under today's rules."
             )
-    if finding["client_id"] is None or finding["service_id"] is None or not has_stage(month, "comparison"):
-        return notes
-    key = (finding["client_id"], finding["service_id"])
-    stood = next((row for row in read_stage(month, "comparison").to_pylist() if (row["client_id"], row["service_id"]) == key), None)
     if stood and cell and (changed := [name for name in _SHOWN if stood[name] != cell[name]]):
         told = [f"{name.removesuffix('_qty').replace('_', ' ')} {_plain(stood[name])} → {_plain(cell[name])}" for name in changed]
         notes.append(f"Under today's rules this would be different: {', '.join(told)}.")
     return notes
 
 
-def _numbers(finding: Row, counts: list[Row], cell: Row | None) -> list[Row]:
-    """The four numbers and what is expected, as the finding shows them; a number nobody received is not known."""
+def _numbers(finding: Row, stood: Row | None, counts: list[Row], cell: Row | None) -> list[Row]:
+    """The four numbers and what is expected: the finding's own, else its cell's; a number nobody received is not known."""
     lines = "" if cell is None or not cell["lines"] else f"{cell['lines']} {'line' if cell['lines'] == 1 else 'lines'}"
     from_sources = {
         measure: ", ".join(sorted({row["source"] for row in counts if row["measure"] == measure})) for measure in ("used", "purchased")
@@ -191,15 +197,13 @@ def _numbers(finding: Row, counts: list[Row], cell: Row | None) -> list[Row]:
         "variance_qty": "expected − billed" if finding["expected_qty"] is not None else "units concerned",
     }
     words = {"purchased_qty": "bought", "used_qty": "in use", "variance_qty": "difference"}
-    rows = [
-        {
-            "number": words.get(name, name.removesuffix("_qty")),
-            "quantity_qty": finding[name],
-            "says": text if finding[name] is not None else _unknown(name, cell),
-        }
-        for name, text in says.items()
-    ]
-    return [row for row in rows if row["quantity_qty"] is not None or (finding["service_id"] and row["number"] != "difference")]
+    rows = []
+    for name, text in says.items():
+        value = finding[name] if finding[name] is not None or stood is None or name == "variance_qty" else stood[name]
+        if value is not None or (stood is not None and name != "variance_qty"):
+            said = text if value is not None else _unknown(name, cell)
+            rows.append({"number": words.get(name, name.removesuffix("_qty")), "quantity_qty": value, "says": said})
+    return rows
 
 
 def _unknown(name: str, cell: Row | None) -> str:
@@ -255,21 +259,36 @@ def _code(inputs: Inputs, service_id: str | None) -> str | None:
     return next((row["service_code"] for row in inputs.tables["services"].to_pylist() if row["service_id"] == service_id), None)
 
 
-def _charges(month: Month, inputs: Inputs, finding: Row) -> pa.Table:
-    """What the audit found and what the vendor charged, for findings about a vendor's charges or cloud cost."""
+def _audit(month: Month, finding: Row) -> list[Row]:
+    """What the audit of the vendor's charges found, for a finding about them."""
+    if not (finding["rule"] or "").startswith("vendor_audit.") or not has_stage(month, "vendor_audit"):
+        return []
+    return [row for row in read_stage(month, "vendor_audit").to_pylist() if _is_about(row, finding)]
+
+
+def _charges(inputs: Inputs, finding: Row, audit: list[Row]) -> list[Row]:
+    """The vendor's charges that the finding's evidence, or the audit's, names."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    charges, rows = inputs.tables["vendor_charges"], []
-    evidence = set((finding["evidence"] or "").split())
-    if (finding["rule"] or "").startswith("vendor_audit.") and has_stage(month, "vendor_audit"):
-        for row in read_stage(month, "vendor_audit").to_pylist():
-            if _is_about(row, finding):
-                about = {"what": f"audit: {row['check']}", "about": row["explanation"], "amount": row["stated_amount"]}
-                rows.append({**row, **about, "quantity": row["stated_qty"]})
-                evidence |= set((row["evidence"] or "").split())
-    of_evidence = pc.field("evidence").isin(pa.array(sorted(evidence), pa.string()))
-    for row in charges.filter(of_evidence).to_pylist():
+    named = {word for text in (finding["evidence"], *(row["evidence"] for row in audit)) for word in (text or "").split()}
+    sources = pa.array(sorted({word.partition("/")[0] for word in named}), pa.string())
+    rows = inputs.tables["vendor_charges"].filter(pc.field("source").isin(sources)).to_pylist()
+    return [row for row in rows if not named.isdisjoint(row["evidence"].split())]
+
+
+def _charge_table(audit: list[Row], charges: list[Row]) -> pa.Table:
+    rows = [
+        {
+            **row,
+            "what": f"audit: {row['check']}",
+            "about": row["explanation"],
+            "amount": row["stated_amount"],
+            "quantity": row["stated_qty"],
+        }
+        for row in audit
+    ]
+    for row in charges:
         term = f"{row['start_date']} to {row['end_date']}" if row["start_date"] and row["end_date"] else ""
         told = " · ".join(filter(None, [row["description"], row["invoice_id"] or "not invoiced yet", term]))
         rows.append({**row, "what": f"charge: {row['charge_type'] or 'charge'}", "about": told, "quantity": row["quantity_qty"]})

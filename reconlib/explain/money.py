@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import Any
 
 from reconlib.comparison import money_a_month
 from reconlib.errors import TieOutError
 from reconlib.findings.kinds import BILLING_KINDS
+from reconlib.markup import cloud_due
 from reconlib.money import format_amount, format_qty, round_amount
-from reconlib.pricing import explain_price, format_price, price_difference, price_month
+from reconlib.pipeline import Inputs
+from reconlib.pricing import escalated_price, explain_price, format_price, price_difference, price_month
 from reconlib.rates import Rates
 from reconlib.rules import PriceModel, Rules
 
@@ -18,10 +20,20 @@ Row = Mapping[str, Any]
 ZERO = Decimal(0)
 
 
-def money_parts(finding: Row, cell: Row | None, rules: Rules, rates: Rates, *, is_as_shown: bool) -> tuple[list[dict[str, Any]], list[str]]:
+def money_parts(
+    finding: Row,
+    cell: Row | None,
+    rules: Rules,
+    inputs: Inputs,
+    *,
+    is_as_shown: bool,
+    audit: Sequence[Row] = (),
+    charges: Sequence[Row] = (),
+) -> tuple[list[dict[str, Any]], list[str]]:
     """Parts of a finding's money (part, sum, amount, currency), its total last; and what is to be said about rate and credits.
 
-    ``is_as_shown``: nothing changed since the finding was made, so the parts must come to its amount.
+    ``is_as_shown``: nothing changed since the finding was made, so the parts must come to its amount. ``audit`` and ``charges`` are those
+    the finding is about.
 
     Raises:
         TieOutError: they do not. Always a bug.
@@ -34,12 +46,18 @@ def money_parts(finding: Row, cell: Row | None, rules: Rules, rates: Rates, *, i
         if is_as_shown and total != finding["monthly_impact"]:
             told = f"the parts come to {total}, the finding says {finding['monthly_impact']}"
             raise TieOutError(told, where=f"finding {finding['finding_id']}", hint="the money of a finding is the sum of its parts")
-    elif cell is not None and finding["cost_impact"] is not None:
+    elif cell is not None and rule and rule.cloud and charges and finding["monthly_impact"] is not None:
+        parts = _cloud(finding, rule.cloud.markup_percent, charges)
+    elif audit and finding["cost_impact"] is not None:
+        parts = _audited(finding, audit)
+    elif finding["cost_impact"] is not None:
         parts = _cost(finding, cell)
+    elif cell is not None and rule and rule.escalator and finding["kind"] == "price_outlier" and finding["monthly_impact"] is not None:
+        parts = _escalated(finding, cell, escalated_price(rule.escalator, inputs.as_of))
     if not parts:
         stated = (("client, a month", "monthly_impact"), ("own cost, a month", "cost_impact"))
         parts = [_part(name, "as the sentence says", finding[key], currency) for name, key in stated if finding[key] is not None]
-    return parts, _remarks(finding, cell, rates)
+    return parts, _remarks(finding, cell, inputs.rates)
 
 
 def _billing(cell: Row, model: PriceModel | None) -> list[dict[str, Any]]:
@@ -67,22 +85,68 @@ def _billing(cell: Row, model: PriceModel | None) -> list[dict[str, Any]]:
     ]
 
 
-def _cost(finding: Row, cell: Row) -> list[dict[str, Any]]:
+def _cost(finding: Row, cell: Row | None) -> list[dict[str, Any]]:
     """Own cost of a finding: units × what a unit differs by; empty where that is not how it was worked out."""
-    currency, stated = finding["currency"], finding["cost_impact"]
-    tried: list[tuple[Decimal | None, Decimal | None, int, str]] = []
-    if finding["kind"] == "cost_change" and cell["line_cost"] is not None and cell["vendor_cost"] is not None:
-        tried.append((cell["purchased_qty"], cell["vendor_cost"] - cell["line_cost"], 1, "vendor's cost − the line's"))
-    elif finding["kind"] == "negative_margin" and cell["unit_cost"] is not None and cell["unit_price"] is not None:
+    kind, cost = finding["kind"], finding["unit_cost"]
+    if kind == "unused_commitment":
+        return _multiplied(finding, finding["variance_qty"], cell["vendor_cost"] if cell else cost, 1, "cost of a unit")
+    if cell is not None and kind == "cost_change" and None not in (cell["line_cost"], cell["vendor_cost"]):
+        return _multiplied(finding, cell["purchased_qty"], cell["vendor_cost"] - cell["line_cost"], 1, "vendor's cost − the line's")
+    if cell is not None and kind == "negative_margin" and None not in (cell["unit_cost"], cell["unit_price"]):
         cycle = cell["cycle_months"]
-        tried.append((cell["billed_qty"], cell["unit_cost"] * cycle - cell["unit_price"], cycle, "cost − price"))
-    elif finding["kind"] == "unused_commitment":
-        tried.append((finding["variance_qty"], cell["vendor_cost"], 1, "cost of a unit"))
-    for quantity, price, cycle, says in tried:
-        if quantity is not None and price is not None and money_a_month(quantity, price, cycle, currency) == stated:
-            text = f"{format_qty(quantity)} × {_signed(format_price(price, currency))}{_cycle(cycle)}"
-            return [_part("own cost, a month", f"{text} ({says}) = {_signed(format_amount(stated, currency))}", stated, currency)]
+        return _multiplied(finding, cell["billed_qty"], cell["unit_cost"] * cycle - cell["unit_price"], cycle, "cost − price")
     return []
+
+
+def _escalated(finding: Row, cell: Row, fair: Decimal | None) -> list[dict[str, Any]]:
+    """What a rise of the contract would bring on the units billed (T120)."""
+    if fair is None or cell["unit_price"] is None:
+        return []
+    cycle = cell["cycle_months"]
+    return _multiplied(finding, cell["billed_qty"], fair * cycle - cell["unit_price"], cycle, "price after the rise − price billed")
+
+
+def _multiplied(finding: Row, quantity: Decimal | None, price: Decimal | None, cycle: int, says: str) -> list[dict[str, Any]]:
+    """Quantity × price, where that is the amount the finding states; else nothing."""
+    currency, name = finding["currency"], "cost_impact" if finding["cost_impact"] is not None else "monthly_impact"
+    stated = finding[name]
+    if quantity is None or price is None or money_a_month(quantity, price, cycle, currency) != stated:
+        return []
+    text = f"{format_qty(quantity)} × {_signed(format_price(price, currency))}{_cycle(cycle)}"
+    whose = "own cost, a month" if name == "cost_impact" else "a month"
+    return [_part(whose, f"{text} ({says}) = {_signed(format_amount(stated, currency))}", stated, currency)]
+
+
+def _audited(finding: Row, audit: Sequence[Row]) -> list[dict[str, Any]]:
+    """What a vendor charges too much, one part a thing charged; the last one is their exact sum, rounded once."""
+    currency = finding["currency"]
+    if any(row["difference_amount"] is None or row["currency"] != currency for row in audit):
+        return []
+    parts = []
+    for row in audit:
+        stated, due = row["stated_amount"], row["expected_amount"]
+        sums = f"{format_qty(stated)} charged − {format_qty(due)} due" if None not in (stated, due) else "as the audit says"
+        about = row["subscription_id"] or row["invoice_id"] or row["check"]
+        parts.append(_part(str(about), sums, _shown(row["difference_amount"], currency), currency))
+    with localcontext(prec=60):
+        total = round_amount(sum((row["difference_amount"] for row in audit), ZERO), currency)
+    return [*parts, _part("own cost, a month", "the sum, rounded once", total, currency)] if total == finding["cost_impact"] else []
+
+
+def _cloud(finding: Row, markup: Decimal, charges: Sequence[Row]) -> list[dict[str, Any]]:
+    """Cost with its markup, less what the lines come to."""
+    currency, impact = finding["currency"], finding["monthly_impact"]
+    if any(row["currency"] != currency for row in charges):
+        return []
+    with localcontext(prec=60):
+        cost = sum((row["amount"] for row in charges), ZERO)
+    due = cloud_due(cost, markup, currency)
+    return [
+        _part("cost", f"{len(charges)} charges, tax excluded", _shown(cost, currency), currency),
+        _part("with markup", f"× (100 + {format_qty(markup)}) ÷ 100, rounded once", due, currency),
+        _part("less what its lines come to", "quantity × price, credits beside them included", impact - due, currency),
+        _part("a month", "the one less the other", impact, currency),
+    ]
 
 
 def _remarks(finding: Row, cell: Row | None, rates: Rates) -> list[str]:

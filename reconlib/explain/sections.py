@@ -73,10 +73,12 @@ _HIDDEN = ("client_id", "service_id", "vendor_account_id")
 
 def _record_title(records: pa.Table) -> str:
     """How many units ended where: counted first, what was left out after it."""
-    units: dict[str, Decimal] = {}
-    for row in records.select(["bucket", "quantity_qty"]).to_pylist():
-        units[row["bucket"]] = units.get(row["bucket"], Decimal(0)) + row["quantity_qty"]
-    return "Records, in units: " + ", ".join(f"{format_qty(quantity)} {bucket.replace('_', ' ')}" for bucket, quantity in units.items())
+    units: dict[tuple[str, str], Decimal] = {}
+    for row in records.select(["record_kind", "bucket", "quantity_qty"]).to_pylist():
+        key = ("bought" if row["record_kind"] == "purchase" else "in use", row["bucket"])
+        units[key] = units.get(key, Decimal(0)) + row["quantity_qty"]
+    told = [f"{format_qty(quantity)} {bucket.replace('_', ' ')} ({kind})" for (kind, bucket), quantity in units.items()]
+    return f"Records, in units: {', '.join(told)}"
 
 
 def _record_columns(records: pa.Table) -> dict[str, str]:
@@ -93,7 +95,7 @@ def _with_id(said: dict[str, str]) -> dict[str, str]:
 
 def _without_empty(table: pa.Table, names: Mapping[str, str] | None = None) -> dict[str, str]:
     """Columns that say anything, with their headings."""
-    said = [name for name in table.column_names if table[name].null_count < table.num_rows and name not in _HIDDEN]
+    said = [name for name in table.column_names if name not in _HIDDEN and any(v not in (None, "") for v in table[name].to_pylist())]
     return {name: (names or {}).get(name) or header(name) for name in said}
 
 

@@ -64,6 +64,9 @@ def finding_rules(month: Month, finding: Row, cell: Row | None, counted_code: st
     named = said.partition(":")[0].strip()
     if not any(named == key or named.startswith(f"{key}.") for key in keys) and named.partition(".")[0] in _KEYS:
         keys.append(named)
+    if named == "together" and cell is not None:
+        keys.remove(named)
+        keys += [f"together.{number}" for number, pair in enumerate(month.rules.together) if cell["service_code"] in pair.services]
     rows = [rule_text(month.rules, key, month.root) for key in keys]
     if cell is not None and rows[0]["text"] is None:
         rows[0] |= {"file": None, "text": "no rule names this service: whatever is mapped to it is counted"}

@@ -99,6 +99,21 @@ def test_every_kind_the_month_has_is_explained_from_something(month: Month, expl
         assert made.history.to_pylist()[0]["period"] == "2026-10", kind
 
 
+def test_what_a_finding_leaves_out_is_taken_from_its_cell_and_money_is_written_out(month: Month, explained: dict[str, Explanation]) -> None:
+    cells = {(row["client_id"], row["service_id"]): row for row in read_stage(month, "comparison").to_pylist()}
+    for made in explained.values():
+        cell = cells.get((made.finding["client_id"], made.finding["service_id"]))
+        numbers = {row["number"]: row["quantity_qty"] for row in made.numbers.to_pylist()}
+        if cell is not None:
+            assert (numbers["billed"], numbers["expected"]) == (cell["billed_qty"], cell["expected_qty"])
+        amounts = [made.finding[name] for name in ("monthly_impact", "cost_impact") if made.finding[name] is not None]
+        parts = made.money.to_pylist()
+        assert bool(parts) == bool(amounts)
+        if parts:
+            assert parts[-1]["amount"] == amounts[0]
+            assert all(part["sum"] != "as the sentence says" for part in parts), made.title
+
+
 def test_an_unmapped_account_lists_what_hangs_on_it(month: Month) -> None:
     row = next(row for row in findings(month) if row["kind"] == "unmapped_account")
     made = explain_finding(month, row["finding_id"])
