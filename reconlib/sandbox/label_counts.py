@@ -21,7 +21,7 @@ from reconlib.sandbox.world import World
 
 STALE_DAYS = 30
 UNUSUAL_PERCENT, UNUSUAL_UNITS, UNUSUAL_MONTHS, LOOKED_BACK = 50, 5, 3, 6
-SAT_POOL = 900  # seats of training the MSP is committed to over all clients (T38)
+SAT_POOL = 600  # seats of training the MSP is committed to over all clients (T38)
 _CLASSES = {"RMM-WS": ("WINDOWS_WORKSTATION", "MAC"), "RMM-SRV": ("WINDOWS_SERVER",)}
 
 
