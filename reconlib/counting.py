@@ -352,6 +352,11 @@ SHARED_MAILBOX = ("shared", "shared_mailbox", "SharedMailbox", "room", "RoomMail
 def _sources(count: Count, connectors: Mapping[str, str], where: str) -> list[str]:
     if count.source is not None and count.source not in connectors:
         raise SettingsError(f"no source {count.source!r} in params", where=where, hint=nearest(count.source, connectors))
+    if count.connector is not None and count.connector not in connectors.values():
+        from reconlib.connectors import CONNECTORS
+
+        if count.connector not in CONNECTORS:  # one that exists may belong to another book
+            raise SettingsError(f"no connector {count.connector!r}", where=where, hint=nearest(count.connector, CONNECTORS))
     return sorted(source for source, connector in connectors.items() if reads_source(count, source, connector))
 
 

@@ -249,3 +249,13 @@ def test_t22_a_count_that_a_likely_account_is_missing_from_is_an_estimate_and_sa
 def test_a_rule_that_filters_purchases_by_unit_fields_stops() -> None:
     with pytest.raises(SettingsError, match=r"services\.EDR\.purchased: .*belong under used"):
         run_month(ONE_LINE, rules={"services": {"EDR": {"purchased": [{"where": {"unit_class": ["x"]}}]}}})
+
+
+def test_a_connector_nobody_has_stops_and_one_of_another_book_does_not() -> None:
+    rules = {"services": {"EDR": {"used": [{"connector": "ninjaon"}]}}}
+    with pytest.raises(SettingsError, match=r"services\.EDR\.used\.0: no connector 'ninjaon'\nHint: did you mean 'ninjaone'"):
+        run_month(ONE_LINE, usage="client  service  qty\nAcme  EDR  1", rules=rules)
+    elsewhere = run_month(
+        ONE_LINE, usage="client  service  qty\nAcme  EDR  1", rules={"services": {"EDR": {"used": [{"connector": "ninjaone"}]}}}
+    )
+    assert elsewhere.cell("Acme", "EDR")["status"] == "no_count"

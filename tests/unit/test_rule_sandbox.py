@@ -158,7 +158,7 @@ def test_check_lists_every_problem_with_its_file_and_key_and_not_only_the_first(
     problems = check_rules(month, read_rules([changed]))
     found = {problem.where.removeprefix(f"{changed}: "): problem.what for problem in problems}
     assert found == {
-        "ignore.1.connector": "no source of this book is read by connector 'ninjaonee'",
+        "ignore.1": "no connector 'ninjaonee'",
         "services.DEVISE": "no service 'DEVISE' in the PSA catalogue",
         "services.DEVICE.used.0": "no source 'rmn' in params",
         "ignore.0": "no record has a field 'unit_clas'",
