@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 FILES = {
     *(f"{page}.{kind}" for page in ("10_sync", "20_mapping_review", "30_comparison", "40_sign_off") for kind in ("ipynb", "html")),
     *("index.html", "manifest.json", "findings.parquet", "findings.csv", "findings.xlsx", "units.csv", "changes.csv", "changes.json"),
+    *("chronic.csv", "renewals.csv", "since_last_month.csv"),
 }
 
 
