@@ -238,7 +238,7 @@ SELECT *, CASE WHEN basis IN ('flat', 'cloud') THEN basis
                WHEN is_mixed THEN 'not_comparable'
                WHEN due_qty IS NULL THEN 'no_count'
                WHEN is_equal OR is_near THEN
-                 CASE WHEN later_qty > 0 THEN 'timing'
+                 CASE WHEN later_qty > 0 AND is_equal THEN 'timing'
                       WHEN bundle_service_id IS NOT NULL AND (is_anchor OR lines = 0) THEN 'covered'
                       WHEN is_equal THEN 'matched'
                       ELSE 'matched_within_tolerance' END

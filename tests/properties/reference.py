@@ -385,7 +385,7 @@ def _status_by_count(given: Given, g: Row, bundle: Row | None, cover: Row | None
     if due is None:
         return "no_count"
     if _agrees(due, paid, tolerance):
-        if later > 0:
+        if later > 0 and due == paid:
             return "timing"
         if cover and (cover["is_anchor"] or not billed):
             return "covered"

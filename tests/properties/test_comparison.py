@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pyarrow as pa
 import small_month
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from small_month import Result, run_month
 
@@ -146,10 +146,11 @@ def units(rows: Iterable[Mapping[str, Any]], key: str, quantity: str = "quantity
 
 
 def some(count: int) -> settings:
-    return settings(max_examples=count, deadline=None, derandomize=True, database=None)
+    phases = (Phase.explicit, Phase.generate)  # a month takes half a second: a failure is not shrunk
+    return settings(max_examples=count, deadline=None, derandomize=True, database=None, phases=phases)
 
 
-@some(30)
+@some(15)
 @given(months())
 def test_every_line_and_record_is_in_one_bucket_and_no_unit_is_lost_or_counted_twice(month: Month) -> None:
     lines, usage, purchases, _ = month
@@ -168,7 +169,7 @@ def test_every_line_and_record_is_in_one_bucket_and_no_unit_is_lost_or_counted_t
     assert +known == +counted
 
 
-@some(15)
+@some(8)
 @given(months(), st.integers(0, 99))
 def test_the_order_of_rows_does_not_matter(month: Month, seed: int) -> None:
     before, real = run(month), small_month.make_tables
@@ -184,7 +185,7 @@ def test_the_order_of_rows_does_not_matter(month: Month, seed: int) -> None:
         assert run(month) == before
 
 
-@some(15)
+@some(8)
 @given(months(), st.sampled_from(["0.5", "1", "3"]))
 def test_a_wider_tolerance_never_adds_a_finding_and_touches_billing_only(month: Month, tolerance: str) -> None:
     narrow, wide = run(month), run(month, tolerance={"units": tolerance})
@@ -198,11 +199,11 @@ def test_a_wider_tolerance_never_adds_a_finding_and_touches_billing_only(month: 
     assert others == same
 
 
-@some(15)
+@some(8)
 @given(months(), st.integers(1, 9))
 def test_a_client_that_agrees_changes_nothing_for_the_others(month: Month, quantity: int) -> None:
     lines, usage, purchases, rules = month
-    line = {"line": "zed1", "client": "Zed", "agreement": "Z1", "service": "EDR", "qty": quantity, "price": "10.00"}
+    line = {"line": "zed1", "client": "Zed", "agreement": "Z1", "service": "EDR", "qty": quantity, "price": "4.00"}  # as the catalogue says
     used = {"id": "a-zed", "client": "Zed", "service": "EDR", "qty": quantity, "class": "server", "key": "S1", "seen": "2026-10-31"}
     before = run(month)
     after = run(

@@ -69,6 +69,15 @@ def test_t113_lines_in_two_currencies_and_a_purchase_in_a_third_are_one_finding(
     assert month.kinds() == [("Acme", "M365", "currency_or_cycle_mismatch")]
 
 
+def test_t3_t123_a_tolerated_difference_is_not_called_timing_because_it_is_not_the_only_one() -> None:
+    month = run_month(
+        "client  service  qty\nAcme  EDR  10",
+        usage="client  service  qty  since\nAcme  EDR  9  -\nAcme  EDR  2  2026-11-02",
+        rules={"tolerance": {"units": 1}},
+    )
+    assert (month.cell("Acme", "EDR")["status"], month.cell("Acme", "EDR")["variance_qty"]) == ("matched_within_tolerance", -1)
+
+
 def test_t46_one_source_of_a_service_is_taken_one_way() -> None:
     rules: dict[str, Any] = {"services": {"GB": {"used": [{"products": ["hot"], "take": "peak"}, {"products": ["cold"]}]}}}
     usage = "client  product  qty  day\nAcme  hot  5  2026-10-30\nAcme  hot  4  2026-10-31\nAcme  cold  1  2026-10-31"
