@@ -205,7 +205,14 @@ def _client(name: str, row: Mapping[str, str]) -> Row:
 
 def _service(name: str, row: Mapping[str, str]) -> Row:
     made = {"service_id": name, "service_code": name, "service_name": row.get("name", name), "is_active": True}
-    return {**made, "unit_price": _number(row.get("price")), "unit_cost": _number(row.get("cost")), "vendor_sku": row.get("sku"), "source": "psa", "evidence": f"psa/{name}"}
+    return {
+        **made,
+        "unit_price": _number(row.get("price")),
+        "unit_cost": _number(row.get("cost")),
+        "vendor_sku": row.get("sku"),
+        "source": "psa",
+        "evidence": f"psa/{name}",
+    }
 
 
 def _agreement(name: str, row: Mapping[str, str]) -> Row:

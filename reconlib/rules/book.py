@@ -22,7 +22,7 @@ class Tolerance(Strict):
     """A difference that counts as matched, in a state of its own (T121–T123); nothing by default (T122)."""
 
     units: Qty = Decimal(0)
-    percent: Percent = Decimal(0)  # of the billed quantity; the wider of the two holds
+    percent: Percent = Decimal(0)  # of the expected quantity (T121); the wider of the two holds
     side: Literal["both", "over", "under"] = "both"  # over: only what is billed too much is let pass
 
 
