@@ -243,12 +243,7 @@ def _plan(
     counts = [count for rule in rules.services.values() for count in rule.used]
     plan.stale_days = sorted({rules.stale_days, *(count.stale_days for count in counts if count.stale_days is not None)})
     services = _small(tables, "services").to_pylist()
-    codes = {row["service_code"] for row in services}
-    for code in rules.services:
-        if code not in codes:
-            raise SettingsError(
-                f"no service {code!r} in the PSA catalogue", where=rules.where(f"services.{code}"), hint=nearest(code, codes)
-            )
+    _refuse_unknown(rules, {row["service_code"] for row in services})
     mapped: dict[str, list[Row]] = {}
     for row in products.to_pylist():
         if row["state"] == "mapped":
