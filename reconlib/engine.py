@@ -98,6 +98,14 @@ def _run_duckdb(
     raise AssertionError
 
 
+def _is_small(tables: Mapping[str, pa.Table | Path]) -> bool:
+    """Whether sharing the work out costs more than it saves."""
+    held = sum(table.nbytes for table in tables.values() if not isinstance(table, Path))
+    paths = [table for table in tables.values() if isinstance(table, Path)]
+    return held < SMALL_BYTES and all(path.is_file() and path.stat().st_size < SMALL_BYTES // 8 for path in paths)
+
+
+SMALL_BYTES = 64_000_000  # in memory; an eighth of it as Parquet
 MEMORY_LIMITS = ("256MB", "1GB", "4GB")  # tried in turn; a small one is quicker too, because buffers stay in the processor's cache
 
 

@@ -56,8 +56,10 @@ def comparison_cards(findings: pa.Table, cells: pa.Table, sources: pa.Table) -> 
     missing = Counter(cells["status"].to_pylist())
     why = f"{missing['no_count']} without a count, {missing['no_source']} without a source"
     why += f"; no usable answer from {', '.join(failed)}" if failed else ""
+    priced = [row for row in keep_kinds(findings, "price_outlier").to_pylist() if row["monthly_impact"]]
+    besides = f"; {sum_money(priced, 'monthly_impact')} more by prices that never rose" if priced else ""
     return [
-        ("Under-billed", sum_money(under, "monthly_impact"), f"a month, in {len(under)} client and service pairs", "under"),
+        ("Under-billed", sum_money(under, "monthly_impact"), f"a month, in {len(under)} client and service pairs{besides}", "under"),
         ("Over-billed", sum_money(over, "monthly_impact"), f"a month, in {len(over)} client and service pairs", "over"),
         ("Not comparable", count_not_comparable(cells), why, "unknown"),
         ("Confidence", share_confident(findings), "of the money rests on confirmed mappings and fresh counts", "neutral"),
