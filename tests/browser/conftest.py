@@ -69,12 +69,21 @@ def open_page(chromium):
         page.on("pageerror", lambda error: seen.problems.append(str(error)))
         page.goto(path.as_uri())
         if wait:
-            page.wait_for_function(DRAWN)
+            wait_until_drawn(page)
         return page, seen
 
     yield open_
     for context in contexts:
         context.close()
+
+
+def wait_until_drawn(page):
+    """Waits for the charts by asking again and again: a poll inside the page is stopped by the page's own policy."""
+    for _ in range(600):
+        if page.evaluate(DRAWN):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("the charts were not drawn in a minute")
 
 
 def shown(value):

@@ -14,7 +14,7 @@ from reconlib.report.archive import read_months, write_index, write_manifest, wr
 from reconlib.report.html import PageHead
 from reconlib.report.show import callout, checklist, figure, kpi, md, show_table
 
-from .conftest import DRAWN, shown  # isort: skip
+from .conftest import shown, wait_until_drawn  # isort: skip
 
 pytestmark = pytest.mark.browser
 
@@ -109,7 +109,7 @@ def hostile(write_page):
 
 def poke(page):
     """Does what a reader might: opens, hovers, sorts."""
-    page.wait_for_function(DRAWN)
+    wait_until_drawn(page)
     page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     page.evaluate("document.querySelectorAll('main button, main a[href^=\"#\"]').forEach((b) => b.click())")
     page.locator(".js-plotly-plot .point").first.hover(force=True)
