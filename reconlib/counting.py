@@ -377,7 +377,7 @@ def _refuse_wrong(unmatched: list[Row], keyless: list[Row], rules: Rules, matche
     if matched_before is None:
         return
     for row in unmatched:
-        _, code, measure, number = row["rule"].rsplit(".", 3)[-4:] if row["rule"].count(".") >= 3 else ("", "", "", "")
+        code, measure, number = row["rule"].removeprefix("services.").rsplit(".", 2)  # a code may hold dots itself
         count = getattr(rules.services[code], measure)[int(number)]
         if count.products and not count.may_be_empty and row["rule"] not in matched_before:
             hint = "check the names against the mapping page; say may_be_empty: true where nothing may be right"

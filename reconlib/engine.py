@@ -79,12 +79,12 @@ def _run_duckdb(
 ) -> dict[str, pa.Table]:
     import duckdb
 
-    limits = (engine.memory_limit,) if engine.memory_limit else MEMORY_LIMITS
-    for limit in limits:
+    *tries, last = (engine.memory_limit,) if engine.memory_limit else MEMORY_LIMITS
+    for limit in (*tries, last):
         try:
             with TemporaryDirectory(prefix="reconlib-") as spill:
                 config: dict[str, Any] = {
-                    "threads": engine.threads,
+                    "threads": 1 if _is_small(tables) else engine.threads,
                     "preserve_insertion_order": False,
                     "temp_directory": spill,
                     "memory_limit": limit,
@@ -92,10 +92,10 @@ def _run_duckdb(
                 with duckdb.connect(config=config) as connection:
                     return _executed(connection, script, tables, views, results)
         except duckdb.OutOfMemoryException as error:
-            if limit == limits[-1]:
+            if limit == last:
                 hint = "give params a larger memory_limit, or run engine: spark"
                 raise SettingsError(f"{limit} of memory are not enough", where="params: memory_limit", hint=hint) from error
-    raise AssertionError
+    raise AssertionError("the last limit either does or raises")
 
 
 def _is_small(tables: Mapping[str, pa.Table | Path]) -> bool:

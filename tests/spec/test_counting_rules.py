@@ -259,3 +259,9 @@ def test_a_connector_nobody_has_stops_and_one_of_another_book_does_not() -> None
         ONE_LINE, usage="client  service  qty\nAcme  EDR  1", rules={"services": {"EDR": {"used": [{"connector": "ninjaone"}]}}}
     )
     assert elsewhere.cell("Acme", "EDR")["status"] == "no_count"
+
+
+def test_a_count_that_matches_nothing_stops_and_names_its_key_even_where_the_service_code_holds_dots() -> None:
+    rules = {"services": {"M365.BP": {"used": [{"products": ["nothing like it"]}]}}}
+    with pytest.raises(SettingsError, match=r"services\.M365\.BP\.used\.0: this count matches no record of vendor"):
+        run_month("client  service  qty\nAcme  M365.BP  1", usage="client  service\nAcme  EDR", rules=rules, matched_before=frozenset())
