@@ -14,7 +14,7 @@ from reconlib.counting import BY_MAPPING
 from reconlib.engine import DUCKDB, Engine, read_sql, run_sql
 from reconlib.errors import SettingsError, TieOutError, nearest
 from reconlib.explanations import is_likely, sources_read
-from reconlib.money import round_amount
+from reconlib.money import SEVERAL, round_amount
 from reconlib.period import Period
 from reconlib.pricing import price_difference
 from reconlib.rates import Rates
@@ -328,7 +328,6 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
 
 
 ZERO, MICRO = Decimal(0), Decimal("0.000001")
-SEVERAL = "XXX"  # stands for several currencies (ISO 4217: no currency)
 _MONEY = [
     *("service_code", "lines", "variance_qty", "due_qty", "billed_qty", "unit_price", "line_cost", "vendor_cost", "vendor_currency"),
     *("cycle_months", "currency", "is_billable"),

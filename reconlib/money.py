@@ -20,6 +20,7 @@ MINOR_UNITS = {"BIF": 0, "CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "PYG": 0, "UGX"
     "TND": 3,
 }
 FINE_SCALE = 18  # decimals kept of what a vendor's invoice line says: DECIMAL(38, 18)
+SEVERAL = "XXX"  # stands for several currencies (ISO 4217: no currency)
 SCALE = 6  # decimals kept for every quantity, price and amount: DECIMAL(18, 6)
 _MODES = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN, "down": ROUND_DOWN}
 

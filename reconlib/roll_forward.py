@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconlib.comparison import money_a_month
 from reconlib.errors import TieOutError
-from reconlib.money import format_amount, format_qty, round_amount
+from reconlib.money import SEVERAL, format_amount, format_qty, round_amount
 from reconlib.schema import ROLL_FORWARD, make_table
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 Key = tuple[str, str]  # client, service
 ZERO = Decimal(0)
-SEVERAL = "XXX"  # stands for several currencies (ISO 4217: no currency)
 _NUMBERS = ("expected_qty", "billed_qty", "purchased_qty", "used_qty", "variance_qty", "monthly_impact")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from reconlib.findings.kinds import SEVERAL, Facts, Row
-from reconlib.money import format_amount, round_amount
+from reconlib.findings.kinds import Facts, Row
+from reconlib.money import SEVERAL, format_amount, round_amount
 
 INVOICE_SUM = "vendor_audit.invoice_sum"  # rule of the finding that stops an invoice: no month is signed over it undecided
 SURE = Decimal("0.9")  # below, a figure is an estimate

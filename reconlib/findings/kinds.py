@@ -43,7 +43,6 @@ KINDS = (
     "unusual_count",
 )
 STATUSES = ("open", "approved", "dismissed", "snoozed", "excluded", "disputed", "verified")
-SEVERAL = "XXX"  # stands for several currencies (ISO 4217: no currency)
 _CELL = (
     *("client_id", "client_name", "service_id", "service_name", "agreement_id", "agreement_line_id"),
     *("contracted_qty", "billed_qty", "purchased_qty", "used_qty", "expected_qty", "unit_price", "unit_cost", "currency"),

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from reconlib.comparison import money_a_month
-from reconlib.findings.kinds import SEVERAL, Facts, Row, cell_of, price_text
+from reconlib.findings.kinds import Facts, Row, cell_of, price_text
 from reconlib.findings.prices import cost_hint
-from reconlib.money import format_qty, round_amount
+from reconlib.money import SEVERAL, format_qty, round_amount
 from reconlib.pricing import format_price
 
 
