@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = Mapping[str, Any]
-LIKELY_SCORE = Decimal("0.60")  # a suggestion this good may well be right: the count it is left out of is not certain
+LIKELY = Decimal("0.60")  # a suggestion this good may well be right: the count it is left out of is not certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def waiting_for(row: Row, known: Known) -> list[str]:
 
 def is_likely(suggestion: Row) -> bool:
     """Whether a suggestion with units on it may well be right: the count it is left out of is not certain."""
-    return bool(suggestion["state"] == "suggested" and suggestion["units_qty"] and suggestion["score"] >= LIKELY_SCORE)
+    return bool(suggestion["state"] == "suggested" and suggestion["units_qty"] and suggestion["probability"] >= LIKELY)
 
 
 def sources_read(service_code: str, rules: Rules, connectors: Mapping[str, str]) -> list[str]:

@@ -6,6 +6,7 @@ Only stable ids, a rule, a person's decision, or a name that is equal character 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -67,7 +68,7 @@ def measure_stakes(tables: Mapping[str, pa.Table], *, as_of: date) -> tuple[Stak
 def suggest_accounts(clients: pa.Table, accounts: pa.Table, decisions: Decisions, stakes: Stakes) -> pa.Table:
     """Every vendor account with its client and state.
 
-    Grain: one row a source and vendor account. ``score`` and runner-up are filled for suggestions only.
+    Grain: one row a source and vendor account. ``probability`` and runner-up are filled for suggestions only.
     """
     live = [row for row in clients.to_pylist() if not row["is_deleted"]]
     by_id = {row["client_id"]: row["client_name"] for row in clients.to_pylist()}
@@ -98,7 +99,7 @@ def suggest_accounts(clients: pa.Table, accounts: pa.Table, decisions: Decisions
         link = _named(link, "client", by_id)
         units, cost, currency = stakes.get((row["source"], row["vendor_account_id"]), NOTHING)
         keep = {key: row[key] for key in ("source", "vendor_account_id", "account_name", "domain", "evidence")}
-        out.append({**keep, **link, "units_qty": units, "monthly_cost": cost, "currency": currency})
+        out.append({**keep, **link, **weigh(link, units, cost, currency)})
     return make_table(ACCOUNT_MAPPING, out)
 
 
@@ -140,7 +141,7 @@ def suggest_products(
         for link in links:
             named = _named(link, "service", by_id)
             named["service_code"] = codes.get(named.get("service_id") or "")
-            out.append({**keep, **named, "units_qty": units, "monthly_cost": cost, "currency": currency})
+            out.append({**keep, **named, **weigh(named, units, cost, currency)})
     return make_table(PRODUCT_MAPPING, out)
 
 
@@ -183,6 +184,22 @@ def reads_source(count: Count, source: str, connector: str) -> bool:
     return (count.source is None or count.source == source) and (count.connector is None or count.connector == connector)
 
 
+def weigh(link: Row, units: Decimal, cost: Decimal | None, currency: str | None) -> Row:
+    """What hangs on an account or product, and how likely its choice is wrong (docs/mapping.md): the queue is ranked by their product.
+
+    doubt = 1 − probability of what is chosen; 1 where nothing is chosen or judged, 0 where it is settled.
+    """
+    settled = link["state"] in ("mapped", "excluded") and link.get("verdict") != "CONTRADICTION"
+    doubt = Decimal(0) if settled else 1 - (link.get("probability") or Decimal(0))
+    return {"units_qty": units, "monthly_cost": cost, "currency": currency, "stake": units if cost is None else cost, "doubt": doubt}
+
+
+def rank_key(row: Mapping[str, Any]) -> tuple[Decimal, Decimal, str, str]:
+    """Where a row of a mapping stands in the queue: money at stake × doubt, then units × doubt where no money is known."""
+    money, doubt = row["monthly_cost"] or Decimal(0), row["doubt"]
+    return (-money * doubt, -row["units_qty"] * doubt, row["source"], row["evidence"])
+
+
 def _unique(found: dict[str, str], names: Sequence[str | None]) -> dict[str, str]:
     times = Counter(names)
     return {name: target for name, target in found.items() if times[name] == 1}
@@ -195,16 +212,19 @@ def _mapped(target: str, decided_by: str, reason: str) -> Row:
 def _suggested(item: Candidate, candidates: Sequence[Candidate], rejected: frozenset[str]) -> Row:
     found = suggest_best(item, candidates, rejected=rejected)
     if found is None:
-        return {"state": "unmapped", "reason": "no other similar name" if rejected else "no similar name"}
+        return {"state": "unmapped", "verdict": "UNMATCHED", "reason": "no other similar name" if rejected else "no similar name"}
     second = found.runner_up
+    shown = {found.id: found.score} | ({second.id: found.runner_up_score} if second else {})
     return {
         "state": "suggested",
         "id": found.id,
-        "score": found.score,
+        "verdict": "PROPOSE",
+        "probability": found.score,
         "reason": found.reason,
         "runner_up_id": second.id if second else None,
         "runner_up_name": second.name if second else None,
-        "runner_up_score": found.runner_up_score,
+        "runner_up_probability": found.runner_up_score,
+        "proposals": json.dumps({one: f"{score:.4f}" for one, score in shown.items()}, ensure_ascii=False),
     }
 
 

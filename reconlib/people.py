@@ -87,7 +87,7 @@ def decide_mapping_by(month: Month, who: str) -> Decide:
                 target_id=None if excluding or action == "undo" else target or None,
                 why=reason,
                 until=month.period.end + timedelta(days=REVIEW_AFTER_DAYS) if excluding else None,
-                seen={name: row[name] for name in (f"{relation}_name", "units_qty", "monthly_cost", "score", "reason")},
+                seen={name: row[name] for name in (f"{relation}_name", "units_qty", "monthly_cost", "probability", "reason")},
             )
 
     return decide

@@ -55,7 +55,13 @@ def mapping_queue(rows: pa.Table | pd.DataFrame, decide: Decide, *, choices: Seq
     """
     names, _ = rows_of(rows)
     accounts = "account_name" in names
-    columns = ["account_name" if accounts else "product_name", "source", "client_name" if accounts else "service_name", "score", "reason"]
+    columns = [
+        "account_name" if accounts else "product_name",
+        "source",
+        "client_name" if accounts else "service_name",
+        "probability",
+        "reason",
+    ]
     columns += ["runner_up_name", "units_qty", "monthly_cost"]
     return _queue(rows, columns, _MAPPING_ACTIONS, decide, choices, target="client_id" if accounts else "service_id")
 

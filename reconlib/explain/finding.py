@@ -53,7 +53,7 @@ class Explanation:
     counts: pa.Table  # one measure and source: COUNTS without client and service
     money: pa.Table  # part, sum, amount, currency: the parts of the money, its total last
     rules: pa.Table  # key, file, line, text: as written in YAML
-    mapping: pa.Table  # what feeds the count: relation, source, vendor_id, name, state, target, decided_by, who, at, why, score
+    mapping: pa.Table  # what feeds the count: relation, source, vendor_id, name, state, target, decided_by, who, at, why, probability
     lines: pa.Table  # agreement lines of the client and service, each with its bucket and evidence
     records: pa.Table  # RECORDS behind the counts, counted or left out, each with its evidence
     charges: pa.Table  # what the vendor charged or the audit found, each with its evidence

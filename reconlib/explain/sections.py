@@ -42,7 +42,7 @@ def explain_sections(explanation: Explanation) -> Iterator[Section]:
         Section("The money", e.money, {"part": "Part", "sum": "Worked out", "amount": "Amount", "currency": "Currency"}, ("amount",)),
         Section("Counts", e.counts, _without_empty(e.counts, {"records": "Records", "take": "Day taken"})),
         Section("The rules, as written", e.rules, {"key": "Key", "file": "File", "line": "Line", "text": "Text"}, texts=("text",)),
-        Section("Who mapped it", e.mapping, _without_empty(e.mapping, {"at": "When", "who": "Who", "why": "Why", "score": "Sure"})),
+        Section("Who mapped it", e.mapping, _without_empty(e.mapping, {"at": "When", "who": "Who", "why": "Why", "probability": "Sure"})),
         Section("Agreement lines", e.lines, _without_empty(e.lines), money=("unit_price", "unit_cost")),
         Section(_record_title(e.records), e.records, _record_columns(e.records)),
         Section("What the vendor charged", e.charges, _without_empty(e.charges), money=("amount", "expected_amount")),

@@ -21,7 +21,7 @@ HISTORY_MONTHS = 12  # how far back a finding's own months are listed
 _RULES: Mapping[str, Any] = {"key": "text", "file": "text", "line": "int", "text": "text"}
 _MAPPING: Mapping[str, Any] = {
     **dict.fromkeys(("relation", "source", "vendor_id", "name", "state", "target", "decided_by", "who", "at", "why"), "text"),
-    "score": "qty",
+    "probability": "qty",
     "units_qty": "qty",
     "evidence": "text",
 }

@@ -45,8 +45,8 @@ HEADERS = {
     "previous_records": "Last month",
     "as_of_at": "As of",
     "kind": "What is wrong",
-    "score": "Sure",
-    "runner_up_score": "Runner-up sure",
+    "probability": "Sure",
+    "runner_up_probability": "Runner-up sure",
     "confidence": "Sure",
     "reason": "Why",
 }
@@ -127,7 +127,7 @@ def rows_of(table: pa.Table | pd.DataFrame | Sequence[Mapping[str, Any]]) -> tup
     return list(dict.fromkeys(name for row in rows for name in row)), rows
 
 
-SCORES = ("score", "runner_up_score", "confidence")
+SCORES = ("probability", "runner_up_probability", "confidence")
 
 
 def format_value(name: str, value: object, *, currency: str | None = None) -> Cell:
@@ -136,7 +136,7 @@ def format_value(name: str, value: object, *, currency: str | None = None) -> Ce
     Example:
         >>> format_value("used_qty", None).text, format_value("x", Decimal("33.000000")).text
         ('no data', '33')
-        >>> format_value("score", Decimal("0.4")).text, format_value("confidence", Decimal(1)).text
+        >>> format_value("probability", Decimal("0.4")).text, format_value("confidence", Decimal(1)).text
         ('0.40', '1.00')
     """
     if is_missing(value):

@@ -318,7 +318,7 @@ def _seen(table: pa.Table | None, id_column: str) -> dict[tuple[str, str], dict[
     if table is None:
         return None
     name = "account_name" if id_column == "vendor_account_id" else "product_name"
-    kept = (name, "units_qty", "monthly_cost", "score", "reason")
+    kept = (name, "units_qty", "monthly_cost", "probability", "reason")
     return {(row["source"], row[id_column]): {column: row[column] for column in kept} for row in table.to_pylist()}
 
 

@@ -5,15 +5,14 @@ Quantities and money are ``DECIMAL(18, 6)``, never float; dates are days, ``_at`
 """
 
 from reconlib.schema.canonical import CANONICAL
+from reconlib.schema.mapping import ACCOUNT_MAPPING, EVIDENCE_KINDS, PRODUCT_MAPPING
 from reconlib.schema.over_time import CELL_CHANGES, CHRONIC, METRICS, RECENT_CHANGES, RENEWALS, ROLL_FORWARD
 from reconlib.schema.stages import (
-    ACCOUNT_MAPPING,
     CHANGES,
     COMPARISON,
     COUNTS,
     FINDINGS,
     LINE_BUCKETS,
-    PRODUCT_MAPPING,
     RECORD_BUCKETS,
     RECORDS,
     REJECTS,
@@ -31,6 +30,7 @@ __all__ = [
     "CHRONIC",
     "COMPARISON",
     "COUNTS",
+    "EVIDENCE_KINDS",
     "FINDINGS",
     "LINE_BUCKETS",
     "METRICS",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconlib.schema.mapping import ACCOUNT_MAPPING, PRODUCT_MAPPING
 from reconlib.schema.tables import EVIDENCE, SOURCE, TableSchema, column, required
 from reconlib.schema.vendor_audit import VENDOR_AUDIT
 
@@ -33,57 +34,6 @@ REJECTS = TableSchema(
         required("column_name", "field at fault"),
         column("value", "text", "what stood there"),
         required("reason", "what is wrong with it"),
-        EVIDENCE,
-    ),
-)
-
-ACCOUNT_MAPPING = TableSchema(
-    "account_mapping",
-    "one vendor account and the client it belongs to",
-    ("source", "vendor_account_id"),
-    (
-        SOURCE,
-        required("vendor_account_id", "the vendor's own id"),
-        required("account_name", "as the vendor shows it"),
-        column("domain", "text", "default domain"),
-        required("state", "unmapped, suggested, mapped or excluded"),
-        column("client_id", "text", "mapped or suggested client"),
-        column("client_name", "text", "its name"),
-        column("decided_by", "text", "id, exact_name, rule or decision; null while undecided"),
-        column("score", "qty", "0..1 of the suggestion"),
-        column("reason", "text", "why, in words"),
-        column("runner_up_id", "text", "next best client"),
-        column("runner_up_name", "text", "its name"),
-        column("runner_up_score", "qty", "0..1"),
-        column("units_qty", "qty", "units that hang on it", null=False),
-        column("monthly_cost", "amount", "monthly cost that hangs on it, where known"),
-        column("currency", "text", "ISO 4217 of that cost"),
-        EVIDENCE,
-    ),
-)
-
-PRODUCT_MAPPING = TableSchema(
-    "product_mapping",
-    "one vendor product and one service it counts for; several rows where it counts for several (T27)",
-    ("source", "vendor_product_id", "service_id"),
-    (
-        SOURCE,
-        required("vendor_product_id", "the vendor's own id"),
-        required("product_name", "as the vendor shows it"),
-        column("sku", "text", "part number or SKU id"),
-        required("state", "unmapped, suggested, mapped or excluded"),
-        column("service_id", "text", "mapped or suggested service"),
-        column("service_code", "text", "its identifier"),
-        column("service_name", "text", "its name"),
-        column("decided_by", "text", "id, exact_name, rule or decision; null while undecided"),
-        column("score", "qty", "0..1 of the suggestion"),
-        column("reason", "text", "why, in words"),
-        column("runner_up_id", "text", "next best service"),
-        column("runner_up_name", "text", "its name"),
-        column("runner_up_score", "qty", "0..1"),
-        column("units_qty", "qty", "units that hang on it", null=False),
-        column("monthly_cost", "amount", "monthly cost that hangs on it, where known"),
-        column("currency", "text", "ISO 4217 of that cost"),
         EVIDENCE,
     ),
 )

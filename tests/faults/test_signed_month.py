@@ -265,7 +265,7 @@ def test_no_decision_lands_after_the_signature(month: Month, signed_between: Non
 
 
 def test_no_mapping_lands_after_the_signature(month: Month, signed_between: None) -> None:
-    row = {**read_stage(month, "account_mapping").to_pylist()[0], "score": None}
+    row = {**read_stage(month, "account_mapping").to_pylist()[0], "probability": None}
     with pytest.raises(SignOffError, match="no decision can be added"):
         decide_mapping_by(month, "the analyst")(row, "exclude", "", "late")
     assert month_events(month)[-1].kind == "preparer_signed"

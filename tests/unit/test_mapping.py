@@ -28,7 +28,7 @@ def test_t21_a_name_equal_character_for_character_maps() -> None:
     assert [row["decided_by"] for row in month.accounts] == ["exact_name", "exact_name"]
 
 
-def test_t21_t24_anything_else_is_a_suggestion_with_score_reason_and_runner_up() -> None:
+def test_t21_t24_anything_else_is_a_suggestion_with_probability_reason_and_runner_up() -> None:
     month = run_month(LINE, usage="account  client  service  qty\nacme corp inc  Acme Corp  EDR  5")
     row = account(month.accounts, "acme corp inc")
     assert (row["state"], row["client_id"], row["reason"], row["runner_up_id"]) == (
@@ -37,7 +37,7 @@ def test_t21_t24_anything_else_is_a_suggestion_with_score_reason_and_runner_up()
         "words in common: acme",
         "Acme Capital",
     )
-    assert Decimal(0) < row["runner_up_score"] < row["score"] <= 1  # type: ignore[operator]
+    assert Decimal(0) < row["runner_up_probability"] < row["probability"] <= 1  # type: ignore[operator]
     assert ("Acme Corp", "EDR", "no_count") in month.kinds()
 
 

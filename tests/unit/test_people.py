@@ -16,7 +16,7 @@ from reconlib.people import check_name, decide_finding_by, decide_mapping_by
 from reconlib.review import mapping_decisions
 
 ACCOUNT = {"source": "ninja", "vendor_account_id": "7", "account_name": "Acme", "units_qty": Decimal(3)}
-SHOWN: dict[str, Any] = {**ACCOUNT, "monthly_cost": None, "score": Decimal("0.9"), "reason": "similar letters"}
+SHOWN: dict[str, Any] = {**ACCOUNT, "monthly_cost": None, "probability": Decimal("0.9"), "reason": "similar letters"}
 
 
 @pytest.fixture

@@ -141,12 +141,12 @@ def test_changes_in_the_psa_are_named_and_a_first_month_has_none() -> None:
 
 
 def test_the_queue_is_money_times_doubt_then_units() -> None:
-    def account(name: str, cost: str | None, score: str, units: int, state: str = "suggested") -> dict[str, Any]:
+    def account(name: str, cost: str | None, doubt: str, units: int, state: str = "suggested") -> dict[str, Any]:
         money = None if cost is None else Decimal(cost)
         return {
             "account_name": name,
             "state": state,
-            "score": Decimal(score),
+            "doubt": Decimal(doubt),
             "units_qty": Decimal(units),
             "monthly_cost": money,
             "currency": "USD",
@@ -154,10 +154,10 @@ def test_the_queue_is_money_times_doubt_then_units() -> None:
 
     accounts = table(
         ACCOUNT_MAPPING,
-        account("sure", "100", "0.9", 1),
-        account("doubtful", "100", "0.1", 1),
+        account("sure", "100", "0.1", 1),
+        account("doubtful", "100", "0.9", 1),
         account("many", None, "0.5", 50),
-        account("done", "900", "1", 9, "mapped"),
+        account("done", "900", "0", 9, "mapped"),
     )
     assert mapping.rank_queue(accounts)["account_name"].to_pylist() == ["doubtful", "sure", "many"]
     assert mapping.sum_undecided_cost(accounts) == "200.00 USD"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from decimal import Decimal
 
 import pyarrow as pa
 
 from reconlib.ledger import Event
+from reconlib.mapping import rank_key
 from reconlib.period import Period
 from reconlib.report.pages.tables import ZERO, Card, Columns, Row, build_table, each_once, sum_money
 
@@ -24,17 +24,12 @@ def sum_undecided_cost(mapping: pa.Table) -> str:
 
 
 def rank_queue(mapping: pa.Table) -> pa.Table:
-    """What waits for a decision, most money × most doubt first; without known money, most units first.
+    """What waits for a decision, most money × most doubt first; then what has no known money, most units × most doubt first.
 
-    Grain: as the mapping; suggested and unmapped rows only.
+    Grain: as the mapping; suggested and unmapped rows, and mapped ones the evidence contradicts.
     """
-    rows = [row for row in mapping.to_pylist() if row["state"] in ("suggested", "unmapped")]
-
-    def weight(row: Row) -> tuple[Decimal, Decimal, str, str]:
-        doubt = 2 - (row["score"] or ZERO)
-        return (-(row["monthly_cost"] or ZERO) * doubt, -row["units_qty"] * doubt, row["source"], row["evidence"])
-
-    return pa.Table.from_pylist(sorted(rows, key=weight), schema=mapping.schema)
+    rows = [row for row in mapping.to_pylist() if row["state"] in ("suggested", "unmapped") or row["verdict"] == "CONTRADICTION"]
+    return pa.Table.from_pylist(sorted(rows, key=rank_key), schema=mapping.schema)
 
 
 def mapping_cards(accounts: pa.Table, products: pa.Table) -> list[Card]:
