@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from reconlib.connectors.contract import Connector, Fetch, Page, Reject, Row, StoredPage
-from reconlib.connectors.fields import Record, UnreadableError, domain_of, items, read_records, read_rows
+from reconlib.connectors.fields import Record, UnreadableError, domain_of, email_of, items, joined, read_records, read_rows
 from reconlib.connectors.transport import Answer, Transport, basic_auth
 from reconlib.period import Period
 
@@ -30,6 +30,7 @@ _CYCLE_MONTHS = {
     "yearly": 12,
 }
 _NO_CYCLE = {"onetime", "none", ""}
+_ADDRESS = ("addressLine1", "addressLine2", "city", "state", "zip")
 _NOT_BILLED = {"inactive", "notapproved", "prospect", "lead", "former"}  # statuses of companies that are no customers (T13)
 _BILLABLE = {"Billable": "billable", "DoNotBill": "do_not_bill", "NoCharge": "no_charge"}
 
@@ -111,6 +112,9 @@ def _client(r: Record, source: str) -> Iterator[Row]:
         "client_name": r.text("name"),
         "client_code": r.optional_text("identifier"),
         "domain": domain_of(r.optional_text("website")),
+        "email": email_of(r.optional_text("invoiceToEmailAddress")),
+        "phone": r.optional_text("phoneNumber"),
+        "address": joined(*(r.optional_text(part) for part in _ADDRESS)),
         "status": status,
         "is_deleted": r.flag("deletedFlag"),
         "is_billable": _letters(status) not in _NOT_BILLED and not prospect,

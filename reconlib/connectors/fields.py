@@ -201,6 +201,27 @@ def domain_of(address: str | None) -> str | None:
     return host if re.fullmatch(r"[^\s.]+(\.[^\s.]+)+", host) else None
 
 
+def email_of(address: str | None) -> str | None:
+    """The first mail address of a text, lower case; null where there is none.
+
+    Example:
+        >>> email_of("Accounts <AP@Birch.example>; boss@birch.example"), email_of("none")
+        ('ap@birch.example', None)
+    """
+    found = re.search(r"[^\s<>;,@]+@[^\s<>;,@]+\.[^\s<>;,@]+", (address or "").lower())
+    return found[0] if found else None
+
+
+def joined(*parts: str | None) -> str | None:
+    """The parts of an address that are there, as one text.
+
+    Example:
+        >>> joined("1 Quay St", None, "Denver", "CO"), joined(None)
+        ('1 Quay St, Denver, CO', None)
+    """
+    return ", ".join(part for part in parts if part) or None
+
+
 def _as_text(value: Any, path: str) -> str | None:
     if value in (_ABSENT, None):
         return None

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from reconlib.connectors.cells import per_month
+from reconlib.connectors.fields import email_of
 from reconlib.connectors.file_rows import Record
 from reconlib.connectors.profile import Profile, Table, plain
 
@@ -30,6 +31,7 @@ def agreement_line(record: Record, profile: Profile) -> Built:
         "client_name": v["client"],
         "client_code": v["client_code"],
         "domain": bare_domain(v["domain"]),
+        **_contact(v),
         "status": v["client_status"],
         "is_deleted": False,
         "is_billable": plain(v["client_status"] or "") not in profile.inactive_words,
@@ -124,9 +126,15 @@ def _account(v: Mapping[str, Any]) -> dict[str, Any]:
         "vendor_account_id": v["account_id"] or v["account"],
         "account_name": v["account"],
         "domain": bare_domain(v["domain"]),
+        **_contact(v),
         "external_id": v["external_id"],
+        "tenant_id": v["tenant_id"],
         "status": v["account_status"],
     }
+
+
+def _contact(v: Mapping[str, Any]) -> dict[str, Any]:
+    return {"email": email_of(v["email"]), "phone": v["phone"], "address": v["address"]}
 
 
 def _product(v: Mapping[str, Any]) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def _organization(r: Record, source: str) -> Iterator[Row]:
         "account_name": r.text("name"),
         "domain": None,
         "external_id": None,
+        "tenant_id": r.optional_text("identity_provider_tenant_id"),
         "status": None,
         "evidence": r.evidence,
     }

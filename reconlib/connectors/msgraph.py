@@ -99,6 +99,7 @@ def _account(r: Record, source: str, seen: set[str]) -> Iterator[Row]:
         "account_name": r.text("displayName"),
         "domain": domain.lower() if domain else None,
         "external_id": None,
+        "tenant_id": tenant,
         "status": r.optional_text("contractType"),
         "evidence": r.evidence,
     }

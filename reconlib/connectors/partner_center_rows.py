@@ -175,7 +175,7 @@ def charge_rows(line: Line, source: str, number: str, *, is_billed: bool, seen: 
     if account not in seen.accounts:
         seen.accounts.add(account)
         domain = line.text("customerDomainName")
-        named = {"vendor_account_id": account, "account_name": line.text("customerName") or account}
+        named = {"vendor_account_id": account, "tenant_id": account, "account_name": line.text("customerName") or account}
         yield Row("vendor_accounts", {**about, **named, "domain": domain.lower() if domain else None, "external_id": None, "status": None})
     if product_id not in seen.products:
         seen.products.add(product_id)

@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from reconlib.connectors.contract import Connector, Fetch, Page, Reject, Row, StoredPage
-from reconlib.connectors.fields import Record, domain_of, items, read_records, read_rows
+from reconlib.connectors.fields import Record, domain_of, items, joined, read_records, read_rows
 from reconlib.connectors.pax8_invoices import VOID, Learned, charge, check_window, draft_offset, head, heads, invoice_window
 from reconlib.connectors.transport import Answer, ClientCredentials, Transport
 from reconlib.errors import ShapeError, VendorError
@@ -22,6 +22,7 @@ PAGE_SIZE = 200  # the vendor's most
 AUDIENCE = "https://api.pax8.com"
 _ENDPOINTS = ("companies", "products", "subscriptions")
 # Not charged: over, or not begun. Everything else is, suspended and unknown words included (T52).
+_ADDRESS = ("street", "street2", "city", "stateOrProvince", "postalCode")
 _NOT_CHARGED = {"Cancelled", "Converted", "WaitingForDetails", "PendingActivation"}
 _BILLED_MONTHS = {"Monthly": 1, "Annual": 12, "2-Year": 24, "3-Year": 36}
 
@@ -138,6 +139,9 @@ def _account(r: Record, source: str, learned: Learned) -> Iterator[Row]:
         "vendor_account_id": r.text("id"),
         "account_name": r.text("name"),
         "domain": domain_of(r.optional_text("website")),
+        "email": None,
+        "phone": r.optional_text("phone"),
+        "address": joined(*(r.optional_text(f"address.{part}") for part in _ADDRESS)),
         "external_id": r.optional_text("externalId"),
         "status": r.optional_text("status"),
         "evidence": r.evidence,

@@ -29,11 +29,18 @@ class Target:
     need: bool = False  # a row without it is rejected
 
 
+_CONTACT = {
+    "email": Target("text", "mail address of the company"),
+    "phone": Target("text", "main number"),
+    "address": Target("text", "street, city and postcode, in one column"),
+}
 _ACCOUNT = {
     "account": Target("text", "customer as this vendor names it", need=True),
     "account_id": Target("text", "the vendor's id of it; without: the name"),
     "external_id": Target("text", "PSA id or code the vendor carries; maps by itself"),
     "domain": Target("text", "web or mail domain"),
+    **_CONTACT,
+    "tenant_id": Target("text", "Microsoft tenant GUID: the same tenant elsewhere maps by itself"),
     "account_status": Target("text", "the vendor's word"),
     "product": Target("text", "product as this vendor names it", need=True),
     "product_id": Target("text", "the vendor's id of it; without: the name"),
@@ -47,6 +54,7 @@ TARGETS: dict[Table, dict[str, Target]] = {
         "client_id": Target("text", "the PSA's id of it; without: the name"),
         "client_code": Target("text", "short identifier"),
         "domain": Target("text", "web or mail domain"),
+        **_CONTACT,
         "client_status": Target("text", "the PSA's word"),
         "service": Target("text", "catalogue product billed", need=True),
         "service_id": Target("text", "the PSA's id of it; without: the code, else the name"),

@@ -7,6 +7,7 @@ from random import Random
 
 MSP_NAME = "Harbor MSP"
 OWN_ID, OWN_CODE = 900, "HARBOR"  # the MSP as a company of its own PSA (T55)
+FIRST_CLIENT = 1001
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +69,5 @@ def members(seed: int, clients: int) -> list[Member]:
         else:
             name, role = names[(i - len(_CAST)) % len(names)], ""
             code = f"{''.join(c for c in name.upper() if c.isalpha())[:8]}{i:02d}"
-        found.append(Member(i, 1001 + i, code, name, role))
+        found.append(Member(i, FIRST_CLIENT + i, code, name, role))
     return found

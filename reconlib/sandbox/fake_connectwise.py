@@ -6,6 +6,7 @@ import re
 from datetime import date
 from typing import Any
 
+from reconlib.sandbox.contacts import contact_of
 from reconlib.sandbox.records import Addition, Agreement, Company
 from reconlib.sandbox.web import Reply, Request, Site, drop_empty, is_basic, json_reply
 
@@ -112,12 +113,21 @@ def _company(company: Company) -> dict[str, Any]:
         identifier=company.code,
         name=company.name,
         status={"id": 1 if company.status == "Active" else 2, "name": company.status},
+        **_reached(company),
         website=company.website,
         types=[{"id": i + 1, "name": name} for i, name in enumerate(company.types)],
         deletedFlag=company.deleted,
         currency=_currency(company.currency),
         _info={"companies_href": f"{PREFIX}/company/companies/{company.id}"},
     )
+
+
+def _reached(company: Company) -> dict[str, str]:
+    contact = contact_of(company.id)
+    if contact is None:
+        return {}
+    place = {"addressLine1": contact.street, "city": contact.city, "state": contact.state, "zip": contact.postcode}
+    return {**place, "phoneNumber": contact.phone}
 
 
 def catalog() -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconlib.sandbox.accounts import uid
-from reconlib.sandbox.records import Agent
+from reconlib.sandbox.records import Account, Agent
 from reconlib.sandbox.web import Reply, Request, Site, drop_empty, is_basic, json_reply
 
 MAX_LIMIT, DEFAULT_LIMIT = 500, 10
@@ -59,8 +59,8 @@ def organizations(site: Site) -> list[dict[str, Any]]:
                 "sat_learner_count": counts[number].learners,
                 "logs_sources_count": 0,
                 "incident_reports_count": 0,
-                "identity_provider_tenant_id": uid(world.seed, "idp", number),
-                "microsoft_365_tenant_id": uid(world.seed, "idp", number),
+                "identity_provider_tenant_id": _tenant(site, account),
+                "microsoft_365_tenant_id": _tenant(site, account),
                 "microsoft_365_users_count": counts[number].identities,
                 "notify_emails": [],
                 "report_recipients": [],
@@ -69,6 +69,12 @@ def organizations(site: Site) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _tenant(site: Site, account: Account) -> str:
+    """The client's own Microsoft tenant, where the two vendors were ever connected."""
+    tenant = next((a for a in site.world.book.accounts("m365") if a.client_id == account.client_id and a.mapping == "name"), None)
+    return tenant.id if tenant else uid(site.world.seed, "idp", account.id)
 
 
 def _agent(agent: Agent) -> dict[str, Any]:

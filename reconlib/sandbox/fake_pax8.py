@@ -11,6 +11,7 @@ from reconlib.sandbox import charges
 from reconlib.sandbox.accounts import uid
 from reconlib.sandbox.catalogue import PAX8_PRODUCTS
 from reconlib.sandbox.charges import HEAD_OFF, Item, is_invoiced
+from reconlib.sandbox.contacts import STRANGER, contact_of
 from reconlib.sandbox.records import Account, Subscription
 from reconlib.sandbox.web import Reply, Request, Site, drop_empty, is_bearer, json_reply
 from reconlib.sandbox.world import World
@@ -69,8 +70,7 @@ def _company(account: Account) -> dict[str, Any]:
     return drop_empty(
         id=account.id,
         name=account.name,
-        address={"street": "1 Harbor Way", "city": "Denver", "stateOrProvince": "CO", "postalCode": "80202", "country": "US"},
-        phone="555-010-0199",
+        **_reached(account),
         website=account.domain,
         externalId=account.external_id,
         billOnBehalfOfEnabled=False,
@@ -78,6 +78,12 @@ def _company(account: Account) -> dict[str, Any]:
         orderApprovalRequired=False,
         status="Active",
     )
+
+
+def _reached(account: Account) -> dict[str, Any]:
+    contact = contact_of(account.client_id) or STRANGER
+    place = {"street": contact.street, "city": contact.city, "stateOrProvince": contact.state, "postalCode": contact.postcode}
+    return {"address": {**place, "country": "US"}, "phone": "+1 " + "".join(sign if sign.isdigit() else " " for sign in contact.phone)}
 
 
 def _subscription(seed: int, s: Subscription) -> dict[str, Any]:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from reconlib.schema.tables import EVIDENCE, SOURCE, TableSchema, column, required
 
+CONTACT = (  # evidence for a mapping, never a key: one building, one switchboard and one mailbox may serve several companies
+    column("email", "text", "address of the company, not of a person, lower case"),
+    column("phone", "text", "main number, as written"),
+    column("address", "text", "street, city, state and postcode, as written"),
+)
+
 CANONICAL: dict[str, TableSchema] = {
     t.name: t
     for t in (
@@ -16,6 +22,7 @@ CANONICAL: dict[str, TableSchema] = {
                 required("client_name", "as the PSA shows it"),
                 column("client_code", "text", "short identifier in the PSA"),
                 column("domain", "text", "web or mail domain, lower case"),
+                *CONTACT,
                 column("status", "text", "the PSA's word"),
                 column("is_deleted", "bool", "in the recycle bin (T14)", null=False),
                 column("is_billable", "bool", "an active customer, not a prospect (T13)", null=False),
@@ -91,7 +98,9 @@ CANONICAL: dict[str, TableSchema] = {
                 required("vendor_account_id", "the vendor's own id"),
                 required("account_name", "as the vendor shows it"),
                 column("domain", "text", "default domain, lower case; evidence, not a key"),
+                *CONTACT,
                 column("external_id", "text", "PSA id or code the vendor carries"),
+                column("tenant_id", "text", "Microsoft tenant the account stands for: the same at every vendor"),
                 column("status", "text", "the vendor's word"),
                 EVIDENCE,
             ),

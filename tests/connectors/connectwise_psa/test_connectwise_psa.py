@@ -87,6 +87,14 @@ def test_every_request_carries_key_client_id_and_the_vendors_media_type(vendor):
         assert request.headers["Accept"] == "application/vnd.connectwise.com+json; version=2025.1"
 
 
+def test_where_a_company_is_to_be_reached(vendor, read):
+    place = {"addressLine1": "1 Quay St", "city": "Denver", "state": "CO", "zip": "80202", "phoneNumber": "303-555-0101"}
+    small_month(vendor, companies=[company(1, **place, invoiceToEmailAddress="AP@c1.example; boss@c1.example"), company(2)])
+    tables, _ = read(CW, vendor.fetch(CW, BASE))
+    reached = [(row["phone"], row["address"], row["email"]) for row in tables["clients"]]
+    assert reached == [("303-555-0101", "1 Quay St, Denver, CO, 80202", "ap@c1.example"), (None, None, None)]
+
+
 def test_omitted_nulls_and_exact_numbers(vendor, read):
     small_month(vendor, additions=[addition(1, unitPrice=4.10, effectiveDate="2026-10-15T00:00:00Z"), addition(2, lessIncluded=2)])
     tables, rejects = read(CW, vendor.fetch(CW, BASE))

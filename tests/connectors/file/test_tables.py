@@ -190,6 +190,18 @@ def test_purchases_of_a_workbook_with_real_dates_and_numbers(tmp_path, read, wor
     ]
 
 
+def test_where_an_account_is_to_be_reached(tmp_path, read):
+    (tmp_path / "seats.csv").write_text("Customer,Phone,Street,Mail,Tenant\nAlder,303-555-0101,1 Quay St,AP@alder.example,g-1\n", "utf-8")
+    columns = "{account: Customer, phone: Phone, address: Street, email: Mail, tenant_id: Tenant}"
+    (account,) = read(f"table: usage\ncolumns: {columns}\nconstant: {{product: Seat}}")["vendor_accounts"]
+    assert [account[name] for name in ("phone", "address", "email", "tenant_id")] == [
+        "303-555-0101",
+        "1 Quay St",
+        "ap@alder.example",
+        "g-1",
+    ]
+
+
 def test_purchases_of_nested_json_keep_exact_decimals(tmp_path, read):
     (tmp_path / "licences.json").write_text(
         '{"data": {"items": [{"customer": {"name": "Alder"}, "product": {"name": "Mail", "sku": "M1"}, "seats": 3, "cost": 0.1,'

@@ -66,6 +66,14 @@ def test_t1_zero_is_a_count_and_all_three_products_are_there(huntress, read):
     assert rejects == []
 
 
+def test_an_organisation_names_its_microsoft_tenant(huntress, read):
+    huntress.answers["/v1/organizations"] = tokened(
+        "organizations", [organization(1, identity_provider_tenant_id="guid-1"), organization(2)]
+    )
+    tables, _ = read(HUNTRESS, huntress.fetch(HUNTRESS, BASE))
+    assert [a["tenant_id"] for a in tables["vendor_accounts"]] == ["guid-1", None]
+
+
 def test_values_of_an_agent_in_both_of_the_vendors_date_styles(huntress, read):
     huntress.answers["/v1/agents"] = tokened("agents", [agent(7), agent(8, serial_number="Default string", last_callback_at=None)])
     tables, _ = read(HUNTRESS, huntress.fetch(HUNTRESS, BASE))

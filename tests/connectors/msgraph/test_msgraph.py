@@ -83,7 +83,7 @@ def test_t51_values_of_a_count(graph, read):
         ("guid-SPE_E3", "SPE_E3", False),
         ("guid-FLOW_FREE", "FLOW_FREE", True),
     ]
-    assert tables["vendor_accounts"][0]["domain"] == "t1.example"
+    assert (tables["vendor_accounts"][0]["domain"], tables["vendor_accounts"][0]["tenant_id"]) == ("t1.example", "t1")
     assert isinstance(row["quantity_qty"], Decimal)
 
 

@@ -88,6 +88,13 @@ def test_no_page_at_all_is_an_empty_list(pax8, read):
     assert tables["vendor_accounts"][0]["external_id"] == "1001"
 
 
+def test_where_a_company_is_to_be_reached(pax8, read):
+    address = {"street": "1 Quay St", "street2": None, "city": "Denver", "stateOrProvince": "CO", "postalCode": "80202", "country": "US"}
+    pax8.answers["/v1/companies"] = paged([{"id": "c1", "name": "Birch", "phone": "303-555-0101", "address": address}])
+    (account,) = read(PAX8, pax8.fetch(PAX8, BASE, TOKEN))[0]["vendor_accounts"]
+    assert (account["phone"], account["address"]) == ("303-555-0101", "1 Quay St, Denver, CO, 80202")
+
+
 def test_a_list_that_changes_while_it_is_read_is_not_trusted(pax8):
     pax8.answers["/v1/subscriptions"] = paged([subscription(1)], total=2)
     with pytest.raises(VendorError, match="source v, subscriptions: 1 records received of 2"):
