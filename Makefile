@@ -5,6 +5,7 @@ VENV ?= .venv
 PARAMS ?= params/demo.yaml
 PYTEST_ARGS ?=
 BENCH ?= 1M 10M
+MATCHING ?=
 
 bin := $(VENV)/bin
 pip_install = $(bin)/python -m pip install --quiet --quiet --disable-pip-version-check --prefer-binary --constraint constraints.txt
@@ -17,10 +18,10 @@ lists = pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test rules lint format lab explore bench clean
+.PHONY: help demo test rules lint format lab explore bench bench-matching clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/core.stamp ## one month of a made-up MSP, end to end; prints where the report is
 	$(bin)/recon demo
@@ -53,6 +54,9 @@ explore: $(VENV)/dev.stamp ## the month in a browser (PARAMS=params/….yaml)
 bench: $(VENV)/bench.stamp ## cost of the comparison beside a bare GROUP BY, pandas, polars and Spark, into docs/benchmarks.md (BENCH="1M 10M 50M")
 	$(bin)/python -m benchmarks $(BENCH)
 
+bench-matching: $(VENV)/bench-matching.stamp ## quality and cost of suggested links beside other tools, into docs/matching_benchmarks.md (needs ../shared)
+	$(bin)/python -m benchmarks.matching $(MATCHING)
+
 clean: ## remove the environment and caches; the workspace .recon and the archive reports/ stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find reconlib tests apps -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -75,3 +79,8 @@ $(VENV)/bench.stamp: $(lists) | $(bin)/python
 	@echo "installing what the benchmark compares with into $(VENV): a minute or two"
 	@$(pip_install) --editable '.[bench]'
 	@touch $(VENV)/core.stamp $@
+
+# It asks for pandas < 3 and runs on 3, so it comes without what it asks for.
+$(VENV)/bench-matching.stamp: $(VENV)/bench.stamp
+	@$(pip_install) --no-deps recordlinkage
+	@touch $@

@@ -32,16 +32,16 @@ def run_timed(load: Callable[[], None], work: Callable[[Book, argparse.Namespace
     given = parser.parse_args()
     started = time.perf_counter()
     load()
-    imported = _cpu_s()
+    imported = cpu_s()
     at = time.perf_counter()
     result = work(Book(given.book), given)
     ended = time.perf_counter()
     cost = {
-        "cpu_s": _cpu_s() - imported,
-        "cpu_start_s": _cpu_s(),
+        "cpu_s": cpu_s() - imported,
+        "cpu_start_s": cpu_s(),
         "wall_s": ended - at,
         "wall_start_s": ended - started,
-        "peak_mb": _peak_mb(),
+        "peak_mb": peak_mb(),
     }
     if result is not None:
         write_result(result, given.out)
@@ -60,12 +60,14 @@ def write_result(result: pa.Table, path: Path) -> None:
     pq.write_table(made.combine_chunks(), path)
 
 
-def _cpu_s() -> float:
+def cpu_s() -> float:
+    """User and system seconds of this process so far, its children's among them."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime + sum(_child_cpu_s(pid) for pid in _children(Path("/proc/self")))
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """The most memory this process and its children have held."""
     return (
         sum(_peak_kb(process) for process in (Path("/proc/self"), *(Path("/proc") / pid for pid in _children(Path("/proc/self"))))) / 1024
     )

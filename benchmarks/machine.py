@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("duckdb", "pyarrow", "pandas", "polars", "pyspark")
 
 
-def machine_words() -> str:
+def machine_words(packages: Sequence[str] = PACKAGES, threads: str = "two threads each") -> str:
     """One sentence about processor, memory and versions."""
     names = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     memory_gb = _memory_kb("MemTotal") / 1024**2
-    packages = ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name)))
+    versions = ", ".join(f"{name} {found}" for name in packages if (found := _version(name)))
     what = f"{os.cpu_count()} cores ({names[0] if names else platform.machine()}), {memory_gb:.0f} GB, {platform.system()}"
-    return f"{what}; Python {platform.python_version()}, {packages}; two threads each."
+    return f"{what}; Python {platform.python_version()}, {versions}; {threads}."
 
 
 def available_mb() -> int:

@@ -147,11 +147,12 @@ def _amazon_google(folder: Path) -> Case:
     """
     pairs = pd.concat([_read_text(folder / f"ditto_{part}.csv") for part in ("train", "valid")])
     pairs = pairs.assign(left_id=pairs["a"].map(_title), right_id=pairs["b"].map(_title))
-    labels = pairs.groupby(["right_id", "left_id"], as_index=False)["label"].max()
-    sides = [pd.DataFrame({"id": sorted(labels[key].unique()), "name": sorted(labels[key].unique())}) for key in ("left_id", "right_id")]
-    truth = _rows(labels, labels["label"] == "1")[["right_id", "left_id"]]
+    labels = pairs.groupby(["right_id", "left_id"])["label"].max().reset_index()
+    left, right = (sorted(labels[key].unique()) for key in ("left_id", "right_id"))
+    truth = _rows(labels[["right_id", "left_id"]], labels["label"] == "1")
     judged = frozenset(zip(labels["right_id"], labels["left_id"], strict=True))
-    return Case(folder.name, *sides, truth, "many_to_one", judged=judged)
+    frames = [pd.DataFrame({"id": side, "name": side}) for side in (left, right)]
+    return Case(folder.name, frames[0], frames[1], truth, "many_to_one", judged=judged)
 
 
 def _title(record: str) -> str:

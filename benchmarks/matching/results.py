@@ -1,0 +1,60 @@
+"""What one run gave, and how it is started: a process of its own, one thread, a limit of time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.matching.tools import Tool
+
+TIME_LIMIT_S = 1200
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The figures of one tool over one set or size, or why there are none."""
+
+    tool: str
+    what: str  # set, or rows
+    way: str  # how it was asked; "speed" for a size
+    measures: dict[str, float | None] = field(default_factory=dict)
+    cpu_s: float = float("nan")
+    peak_mb: float = float("nan")
+    said: str = ""
+
+    def value(self, measure: str) -> float:
+        """One figure; NaN where it could not be taken."""
+        found = self.measures.get(measure)
+        return float("nan") if found is None else found
+
+
+def run_quality(tool: Tool, set_name: str, way: str, shared: Path | None) -> Result:
+    """Quality of a tool over a set."""
+    return _run(tool, set_name, way, ["quality", tool.name, set_name, way, *([str(shared)] if shared else [])])
+
+
+def run_speed(tool: Tool, rows: int, repeat: int) -> Result:
+    """Cost of a tool over a size: the least processor time and the highest peak of the runs."""
+    found = [_run(tool, str(rows), "speed", ["speed", tool.name, str(rows)]) for _ in range(repeat)]
+    failed = next((one for one in found if one.said), None)
+    least = min(found, key=lambda one: one.cpu_s)
+    return failed or Result(tool.name, str(rows), "speed", least.measures, least.cpu_s, max(one.peak_mb for one in found))
+
+
+def _run(tool: Tool, what: str, way: str, arguments: list[str]) -> Result:
+    command = [sys.executable, "-m", "benchmarks.matching.one_run", *arguments]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own module
+            command, capture_output=True, text=True, check=True, timeout=TIME_LIMIT_S, env=os.environ | ONE_THREAD
+        )
+    except subprocess.TimeoutExpired:
+        return Result(tool.name, what, way, said=f"not finished in {TIME_LIMIT_S} s")
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr.strip() or f"ended with {error.returncode}").splitlines()[-1]
+        return Result(tool.name, what, way, said=f"failed: {last[:160]}".replace("|", "/"))
+    return Result(tool.name, what, way, **json.loads(done.stdout.splitlines()[-1]))
