@@ -16,6 +16,7 @@ from reconlib.errors import SettingsError, TieOutError, nearest
 from reconlib.mapping import names_product, reads_source
 from reconlib.rules import Count, Ignore, Rules, ServiceRule
 from reconlib.schema import COUNTS, RECORD_BUCKETS, RECORDS, check_table
+from reconlib.splits import account_keys, check_splits, checks_script, part_keys, split_fields, split_inputs, unmatched_parts
 from reconlib.traits import COLUMNS, Condition, Traits, groups_view, records_view, slim_view
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 BY_MAPPING = ServiceRule(used=[Count()], purchased=[Count()])  # a service no rule names: whatever is mapped to it
 MAX_WHERES = 62  # bits of a whole number that hold which conditions a record passes
+RESULTS: tuple[str, ...] = ("counts", "record_buckets", "unmatched", "keyless", "gaps", "totals")
 NEVER_STALE = 10_000  # rank no record reaches
 MANY = 2_000  # different sets of attributes above which records are not grouped by them
 
@@ -85,17 +87,19 @@ def count_units(
         TieOutError: a record is in no bucket or in two.
     """
     inputs, values, views = _laid_out(tables, accounts, products, status, rules, as_of, "twin", "pair")
-    out = run_sql(
-        read_sql("counting.sql"),
-        inputs,
-        values=values,
-        views=views,
-        results=("counts", "record_buckets", "unmatched", "keyless", "gaps", "totals"),
-        engine=engine,
-    )
+    script, results = read_sql("counting.sql"), RESULTS
+    is_split = "usage_records" in views
+    if is_split:
+        checks, more_views, more = checks_script(rules)
+        script, results = checks + script, (*results, "split_totals", "claimed_twice")
+        inputs, views = {**inputs, **more}, {**views, **more_views}
+    out = run_sql(script, inputs, values=values, views=views, results=results, engine=engine)
+    buckets = check_table(RECORD_BUCKETS, out["record_buckets"].cast(RECORD_BUCKETS.arrow()))
+    if is_split:
+        check_splits(rules, out["split_totals"].to_pylist(), out["claimed_twice"].to_pylist(), buckets)
     unmatched = sorted(out["unmatched"].to_pylist(), key=lambda row: row["rule"])
     _refuse_wrong(unmatched, out["keyless"].to_pylist(), rules, matched_before)
-    buckets = check_table(RECORD_BUCKETS, out["record_buckets"].cast(RECORD_BUCKETS.arrow()))
+    unmatched += unmatched_parts(rules, buckets, {row["source"] for row in status.to_pylist() if row["status"] == "complete"})
     _check_tie_out(out["totals"].to_pylist(), buckets)
     gaps = sorted(out["gaps"].to_pylist(), key=lambda row: (row["client_id"], row["service_id"], row["other_id"]))
     return Counted(_averaged(out["counts"]), buckets, unmatched, gaps)
@@ -204,7 +208,7 @@ def _laid_out(
     plan = _plan(rules, tables, products, status, as_of, given)
     inputs: dict[str, pa.Table | Path] = {
         **{name: tables[name] for name in ("usage_records", "purchases", "vendor_products")},
-        "account_map": accounts.select(["source", "vendor_account_id", "state", "client_id"]),
+        "account_map": _account_map(accounts, rules),
         "product_map": products.select(["source", "vendor_product_id", "state", "service_id"]),
         "sources": _table({"source": "text", "is_complete": "bool", "evidence": "text"}, sources),
         "count_specs": _table(_SPEC, plan.specs),
@@ -212,20 +216,32 @@ def _laid_out(
         "ignores": _table(_IGNORE, plan.ignores),
         "pairs": _table(_PAIR, _pairs(rules, tables)),
     }
-    needed = any(condition.fields() - set(COLUMNS) for condition in plan.conditions)
+    named = split_fields(rules).union(*(condition.fields() for condition in plan.conditions))
+    attributes = _attributes(usage, texts) if named - set(COLUMNS) else frozenset()
+    inputs, split = split_inputs(inputs, rules, account_keys(accounts), attributes)
     traits = Traits(
         conditions=plan.conditions,
         asked={source: frozenset(numbers) for source, numbers in plan.asked.items()},
-        attributes=_attributes(usage, texts) if needed else frozenset(),
+        attributes=attributes,
         few_attributes=len(texts) <= MANY,
         stale_before=[as_of - timedelta(days=days) for days in plan.stale_days],
         as_of=as_of,
         needs_key=any(spec["take"] == "any_time" for spec in plan.specs),
         where=rules.where,
     )
-    views = {"usage_groups": groups_view(traits), "slim_records": slim_view(traits)}
+    views = {**split, "usage_groups": groups_view(traits), "slim_records": slim_view(traits)}
     views |= {f"{part}_traits": records_view(traits, f"{part}_records") for part in parts}
     return inputs, {"as_of": as_of, "period_start": as_of.replace(day=1)}, views
+
+
+def _account_map(accounts: pa.Table, rules: Rules) -> pa.Table:
+    """Accounts with their clients, and whether one is part of a tenant: what was bought for it is not known (T32)."""
+    import pyarrow as pa
+
+    kept = accounts.select(["source", "vendor_account_id", "state", "client_id"])
+    parts = part_keys(rules)
+    ids = zip(kept["source"].to_pylist(), kept["vendor_account_id"].to_pylist(), strict=True) if parts else ()
+    return kept.append_column("is_part", pa.array([key in parts for key in ids] if parts else [False] * kept.num_rows, pa.bool_()))
 
 
 def _plan(

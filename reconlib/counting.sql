@@ -136,6 +136,7 @@ GROUP BY class_id, service_id;
 
 -- 7. Where a count is known: complete source, mapped account, mapped product (T1). A failed source makes every count it feeds unknown.
 -- A product nobody's feed speaks of is not zero either: it may have been renamed, or the rule may be wrong (reported as unmatched).
+-- What was bought for a part of a split tenant is not known: it stands on the tenant (T32).
 CREATE VIEW spoken AS
 SELECT DISTINCT c.service_id, c.measure, r.source
 FROM caught AS c
@@ -146,7 +147,7 @@ WHERE NOT r.is_product_free AND i.class_id IS NULL;
 CREATE VIEW grid AS
 SELECT DISTINCT a.client_id, s.service_id, s.measure, s.source
 FROM spoken AS s
-JOIN account_map AS a ON a.source = s.source AND a.state = 'mapped'
+JOIN account_map AS a ON a.source = s.source AND a.state = 'mapped' AND (s.measure = 'used' OR NOT a.is_part)
 JOIN sources ON sources.source = s.source AND sources.is_complete;
 
 CREATE TABLE unmatched AS

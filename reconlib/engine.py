@@ -182,11 +182,11 @@ class _Views:
         self._waiting = {name: (view, {table.name for table in view.find_all(exp.Table)}) for name, view in views.items()}
 
     def ready(self) -> list[tuple[str, exp.Expression]]:
-        """Views that can be made now and were not."""
-        now = [(name, view) for name, (view, reads) in self._waiting.items() if reads <= self.standing]
-        for name, _ in now:
-            self.standing.add(name)
-            del self._waiting[name]
+        """Views that can be made now and were not, in the order they read one another."""
+        now: list[tuple[str, exp.Expression]] = []
+        while names := [name for name, (_, reads) in self._waiting.items() if reads <= self.standing]:
+            now += [(name, self._waiting.pop(name)[0]) for name in names]
+            self.standing.update(names)
         return now
 
 

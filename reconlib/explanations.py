@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reconlib.mapping import reads_source
 from reconlib.money import format_amount, format_qty
 from reconlib.rules import Count, Rules
+from reconlib.splits import part_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -124,8 +125,12 @@ def why_unknown(row: Row, known: Known) -> str:
     waiting = [a for a in known.accounts if a["source"] in read and a["client_id"] == row["client_id"] and a["state"] == "suggested"]
     if waiting:
         return f"account {waiting[0]['account_name']} in {waiting[0]['source']} waits for a decision"
-    if not any(a["source"] in read and a["client_id"] == row["client_id"] and a["state"] == "mapped" for a in known.accounts):
+    own = [a for a in known.accounts if a["source"] in read and a["client_id"] == row["client_id"] and a["state"] == "mapped"]
+    if not own:
         return f"no account in {' or '.join(read)} is mapped to {row['client_name']}"
+    parts = part_keys(known.rules)
+    if rule and rule.expect != "used" and all((a["source"], a["vendor_account_id"]) in parts for a in own):
+        return f"what was bought stands on the whole tenant that {own[0]['account_name']} is a part of (T32)"
     return f"{' and '.join(read)} named none of it for any client"
 
 

@@ -16,9 +16,11 @@ from reconlib.engine import DUCKDB, Engine
 from reconlib.explanations import Known
 from reconlib.findings import Facts, find_differences
 from reconlib.invoices import audit_charges
+from reconlib.mapping import Decisions, measure_stakes, suggest_accounts, suggest_products
 from reconlib.period import Period
 from reconlib.rates import Rates
 from reconlib.rules import Rules
+from reconlib.splits import map_parts, split_accounts, split_stakes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,6 +55,24 @@ class Made:
     compared: Comparison
     audit: pa.Table  # VENDOR_AUDIT
     findings: pa.Table  # FINDINGS, no decision applied
+
+
+def map_vendors(
+    tables: Mapping[str, pa.Table], status: pa.Table, decisions: Decisions, rules: Rules, *, as_of: date, engine: Engine = DUCKDB
+) -> tuple[pa.Table, pa.Table]:
+    """Account and product mapping of a month: tenants that serve several clients split (T32), decisions and rules applied.
+
+    Raises:
+        SettingsError: a rule splits an account its source does not list, or names a client nobody has.
+    """
+    connectors = {row["source"]: row["connector"] for row in status.to_pylist()}
+    complete = {row["source"] for row in status.to_pylist() if row["status"] == "complete"}
+    accounts = split_accounts(tables["vendor_accounts"], rules, complete)
+    usage = split_stakes(tables["usage_records"], rules, accounts, engine)
+    on_accounts, on_products = measure_stakes({**tables, "usage_records": usage}, as_of=as_of)
+    mapped = map_parts(suggest_accounts(tables["clients"], accounts, decisions, on_accounts), tables["clients"], rules)
+    products = suggest_products(tables["services"], tables["vendor_products"], decisions, on_products, rules=rules, connectors=connectors)
+    return mapped, products
 
 
 def run_stages(inputs: Inputs, rules: Rules) -> Made:

@@ -148,19 +148,14 @@ def build_canonical(month: Month) -> dict[str, pa.Table]:
 
 def map_month(month: Month) -> Mapped:
     """Which client every vendor account belongs to and which service every product counts for, decisions applied."""
-    from reconlib.mapping import measure_stakes, suggest_accounts, suggest_products
+    from reconlib.pipeline import map_vendors
     from reconlib.review import mapping_decisions
 
     if month.as_signed:
         return Mapped(*(read_stage(month, name) for name in STEPS["mapping"]))
-    tables = build_canonical(month)
+    tables, status = build_canonical(month), read_stage(month, "source_status")
     decisions = mapping_decisions(month_events(month), as_of=month.as_of, period=month.period)
-    connectors = {name: source.connector for name, source in month.params.sources.items()}
-    on_accounts, on_products = measure_stakes(tables, as_of=month.as_of)
-    accounts = suggest_accounts(tables["clients"], tables["vendor_accounts"], decisions, on_accounts)
-    products = suggest_products(
-        tables["services"], tables["vendor_products"], decisions, on_products, rules=month.rules, connectors=connectors
-    )
+    accounts, products = map_vendors(tables, status, decisions, month.rules, as_of=month.as_of, engine=month.engine)
     write_step(month, "mapping", {"account_mapping": accounts, "product_mapping": products})
     return Mapped(accounts, products)
 

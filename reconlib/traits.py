@@ -6,7 +6,7 @@ is ever pasted into SQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -159,13 +159,22 @@ def _dated(traits: Traits) -> list[Any]:
     ]
 
 
-def _column(field: str, traits: Traits) -> exp.Expression:
+def field_column(field: str, attributes: Collection[str], where: str) -> exp.Expression:
+    """What a rule calls ``field``: a column of usage_records, or one of the vendor's own fields.
+
+    Raises:
+        SettingsError: no record has it; ``where`` is the rule's file and key.
+    """
     if field in COLUMNS:
         return exp.column(field)
-    if field in traits.attributes:
+    if field in attributes:
         return _inside(field, "attributes")
+    raise SettingsError(f"no record has a field {field!r}", where=where, hint=nearest(field, {*COLUMNS, *attributes}))
+
+
+def _column(field: str, traits: Traits) -> exp.Expression:
     key = next(condition.key for condition in traits.conditions if field in condition.fields())
-    raise SettingsError(f"no record has a field {field!r}", where=traits.where(key), hint=nearest(field, {*COLUMNS, *traits.attributes}))
+    return field_column(field, traits.attributes, traits.where(key))
 
 
 def _is_attribute(field: str) -> bool:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconlib.errors import ReconError, SettingsError
-from reconlib.mapping import measure_stakes, suggest_accounts, suggest_products
 from reconlib.month import Month, as_signed, month_events, read_stage
-from reconlib.pipeline import Inputs, run_stages
+from reconlib.pipeline import Inputs, map_vendors, run_stages
 from reconlib.rates import Rates
 from reconlib.report.pages.tables import build_table
 from reconlib.review import apply_finding_decisions, mapping_decisions
@@ -101,8 +100,7 @@ def check_rules(month: Month, rules: Rules) -> list[Problem]:
         DataError: the month has not been read.
     """
     problems = list(_unread(month, rules))
-    inputs = _inputs(replace(month, rules=rules))
-    inputs = replace(inputs, matched_before=frozenset())
+    inputs = replace(_inputs_on_disk(replace(month, rules=rules)), matched_before=frozenset())
     for _ in range(MOST_PROBLEMS):
         try:
             made = run_stages(_mapped(month, inputs, rules), rules)
@@ -120,14 +118,19 @@ def check_rules(month: Month, rules: Rules) -> list[Problem]:
             return [*problems, Problem(error.where or "rules", error.what, error.hint)]
         else:
             return problems + [
-                Problem(rules.where(row["rule"]), f"this count matches no record of {row['sources']}", _EMPTY)
+                Problem(rules.where(row["rule"]), *_empty(row["rule"], row["sources"]))
                 for row in made.counted.unmatched
                 if not _may_be_empty(rules, row["rule"])
             ]
     return problems
 
 
-_EMPTY = "map a product to the service, mend the rule, or say may_be_empty: true where nothing may be right"
+def _empty(key: str, sources: str) -> tuple[str, str]:
+    """What is wrong with a rule that catches nothing, and what to do."""
+    if key.startswith("services."):
+        hint = "map a product to the service, mend the rule, or say may_be_empty: true where nothing may be right"
+        return f"this count matches no record of {sources}", hint
+    return f"this matches no record of {sources}", "mend its values, or take it out"
 
 
 def _unread(month: Month, rules: Rules) -> Iterator[Problem]:
@@ -150,7 +153,9 @@ def _unread(month: Month, rules: Rules) -> Iterator[Problem]:
 
 
 def _may_be_empty(rules: Rules, key: str) -> bool:
-    _, _, rest = key.partition("services.")
+    if not key.startswith("services."):
+        return False
+    rest = key.removeprefix("services.")
     code, measure, number = rest.rsplit(".", 2)
     return bool(getattr(rules.services[code], measure)[int(number)].may_be_empty)
 
@@ -164,17 +169,16 @@ def _made(month: Month) -> tuple[pa.Table, pa.Table]:
 
 def _inputs(month: Month) -> Inputs:
     """The month's inputs as they stand on disk, mapped anew: which products count for a service is a matter of its rules."""
-    empty = Mapped(read_stage(month, "account_mapping"), read_stage(month, "product_mapping"))
-    return _mapped(month, stage_inputs(month, empty), month.rules)
+    return _mapped(month, _inputs_on_disk(month), month.rules)
+
+
+def _inputs_on_disk(month: Month) -> Inputs:
+    return stage_inputs(month, Mapped(read_stage(month, "account_mapping"), read_stage(month, "product_mapping")))
 
 
 def _mapped(month: Month, inputs: Inputs, rules: Rules) -> Inputs:
-    tables = inputs.tables
     decisions = mapping_decisions(month_events(month), as_of=month.as_of, period=month.period)
-    connectors = {row["source"]: row["connector"] for row in inputs.status.to_pylist()}
-    on_accounts, on_products = measure_stakes(tables, as_of=month.as_of)
-    accounts = suggest_accounts(tables["clients"], tables["vendor_accounts"], decisions, on_accounts)
-    products = suggest_products(tables["services"], tables["vendor_products"], decisions, on_products, rules=rules, connectors=connectors)
+    accounts, products = map_vendors(inputs.tables, inputs.status, decisions, rules, as_of=month.as_of, engine=month.engine)
     return replace(inputs, accounts=accounts, products=products)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,9 +17,8 @@ from reconlib.comparison import NO_RATES
 from reconlib.counting import list_records
 from reconlib.engine import DUCKDB, Engine
 from reconlib.explanations import Known, explain_cell
-from reconlib.mapping import measure_stakes, suggest_accounts, suggest_products
 from reconlib.period import Period, parse_period
-from reconlib.pipeline import Inputs, run_stages
+from reconlib.pipeline import Inputs, map_vendors, run_stages
 from reconlib.rates import Rates
 from reconlib.rules import Rules
 from reconlib.schema import CANONICAL, SOURCE_STATUS, make_table
@@ -119,12 +119,7 @@ def run_month(
     status = make_table(SOURCE_STATUS, [_status(source, month, failed=source in failed) for source in {*sources, *failed}])
     for source in failed:
         tables = {n: t.filter(pa.compute.field("source") != source) if n in _FED else t for n, t in tables.items()}
-    stakes = measure_stakes(tables, as_of=month.end)
-    mapped = suggest_accounts(tables["clients"], tables["vendor_accounts"], decisions or {}, stakes[0])
-    connectors = {source: source for source in {*sources, *failed}}
-    products = suggest_products(
-        tables["services"], tables["vendor_products"], decisions or {}, stakes[1], rules=parsed, connectors=connectors
-    )
+    mapped, products = map_vendors(tables, status, decisions or {}, parsed, as_of=month.end, engine=engine)
     inputs = Inputs(
         book="test",
         period=month,
@@ -258,12 +253,14 @@ def _usage(number: int, row: Mapping[str, str]) -> Row:
         "vendor_account_id": row.get("account") or row["client"],
         "vendor_product_id": row.get("product") or row["service"],
         "quantity_qty": Decimal(row.get("qty", "1")),
+        "unit_name": row.get("name"),
         "unit_key": row.get("key"),
         "unit_class": row.get("class"),
         "unit_state": row.get("state"),
         "created_date": _day(row.get("since")),
         "last_seen_date": _day(row.get("seen")),
         "usage_date": _day(row.get("day")),
+        "attributes": json.dumps({"groups": row["groups"]}) if "groups" in row else None,
         "evidence": f"{source}/u{number:03d}",
     }
 

@@ -60,6 +60,7 @@ def finding_rules(month: Month, finding: Row, cell: Row | None, counted_code: st
             if {override.client} & {finding["client_id"], cell.get("client_code"), _code(month, finding["client_id"])}
             and override.service in (cell["service_code"], cell["service_id"])
         ]
+    keys += _split_keys(month, finding, cell)
     said = finding["rule"] or ""
     named = said.partition(":")[0].strip()
     if not any(named == key or named.startswith(f"{key}.") for key in keys) and named.partition(".")[0] in _KEYS:
@@ -73,7 +74,33 @@ def finding_rules(month: Month, finding: Row, cell: Row | None, counted_code: st
     return build_table(rows, _RULES)
 
 
-_KEYS = ("services", "overrides", "ignore", "expected", "together", "price_outlier", "unusual", "tolerance", "invoice_tolerance")
+def _split_keys(month: Month, finding: Row, cell: Row | None) -> list[str]:
+    """Rules that split a tenant some of the finding's units come from (T32)."""
+    if not month.rules.tenant_splits:
+        return []
+    sources = set(f"{finding['source'] or ''} {(cell or {}).get('count_source') or ''}".split())
+    ours = {
+        (row["source"], row["vendor_account_id"])
+        for row in read_stage(month, "account_mapping").to_pylist()
+        if row["source"] in sources
+        and (row["vendor_account_id"] == finding["vendor_account_id"] or (row["client_id"] and row["client_id"] == finding["client_id"]))
+    }
+    splits = enumerate(month.rules.tenant_splits)
+    return [f"tenant_splits.{number}" for number, one in splits if not ours.isdisjoint((one.source, a) for a in one.account_ids())]
+
+
+_KEYS = (
+    "services",
+    "overrides",
+    "tenant_splits",
+    "ignore",
+    "expected",
+    "together",
+    "price_outlier",
+    "unusual",
+    "tolerance",
+    "invoice_tolerance",
+)
 
 
 def list_mapping(month: Month, inputs: Inputs, finding: Row, service: str | None, events: Iterable[Event]) -> pa.Table:

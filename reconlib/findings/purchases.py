@@ -48,22 +48,55 @@ def _is_same_cost(row: Row, vendor: Decimal, line: Decimal) -> bool:
 
 
 def check_purchases(facts: Facts) -> Iterator[Row]:
-    """Bought and not used (waste, never claimed as over-billing: T86), or used and not bought (T57)."""
+    """Bought and not used (waste, never claimed as over-billing: T86), or used and not bought (T57).
+
+    What was bought for a tenant that serves several clients is set beside what all of them use: it cannot be told apart (T32).
+    """
+    shared = _shared(facts)
+    together: dict[tuple[int, str], list[Row]] = {}
     for row in facts.cells:
-        bought, used = row["purchased_qty"], row["used_qty"]
-        if bought is None or used is None or bought == used or row["status"] in ("ignored", "not_resold"):
+        if row["status"] in ("ignored", "not_resold"):
             continue
-        gap = abs(bought - used)
-        rule = facts.rules.services.get(row["service_code"])
-        if bought > used and rule and rule.never_assigned:
-            continue
-        if bought > used:
-            cost = row["vendor_cost"] if row["vendor_currency"] in (None, row["currency"]) else None  # never in another currency's name
-            impact = None if cost is None else money_a_month(gap, cost, 1, row["currency"])
-            text = f"{format_qty(bought)} {row['service_name']} bought, {format_qty(used)} in use: {format_qty(gap)} paid for and idle."
-            if row["commitment_end_date"]:
-                text += f" {format_qty(row['committed_qty'])} are committed; the first term ends on {row['commitment_end_date']}."
-            yield {**cell_of(row), "kind": "unused_commitment", "variance_qty": gap, "cost_impact": impact, "explanation": text}
-        else:
-            text = f"{format_qty(used)} {row['service_name']} in use, {format_qty(bought)} bought: {format_qty(gap)} without a purchase."
-            yield {**cell_of(row), "kind": "shadow_usage", "variance_qty": gap, "explanation": text}
+        if (tenant := shared.get((row["client_id"], row["service_id"]))) is not None:
+            together.setdefault((tenant, row["service_id"]), []).append(row)
+        elif row["purchased_qty"] is not None and row["used_qty"] is not None:
+            yield from _gap(facts, row, row["purchased_qty"], row["used_qty"], "")
+    for (tenant, _), rows in sorted(together.items()):
+        bought = [row for row in rows if row["purchased_qty"] is not None]
+        if bought and all(row["used_qty"] is not None for row in rows):
+            holder = max(bought, key=lambda row: (row["purchased_qty"], row["client_id"]))
+            total, used = (sum((row[name] or Decimal(0) for row in rows), Decimal(0)) for name in ("purchased_qty", "used_qty"))
+            yield from _gap(facts, holder, total, used, f" over the clients of tenant {facts.rules.tenant_splits[tenant].account}")
+
+
+def _gap(facts: Facts, row: Row, bought: Decimal, used: Decimal, over: str) -> Iterator[Row]:
+    """What is said of a difference between bought and used; ``over`` whom, where it is not the client alone."""
+    gap = abs(bought - used)
+    rule = facts.rules.services.get(row["service_code"])
+    if not gap or (bought > used and rule and rule.never_assigned):
+        return
+    if bought > used:
+        cost = row["vendor_cost"] if row["vendor_currency"] in (None, row["currency"]) else None  # never in another currency's name
+        impact = None if cost is None else money_a_month(gap, cost, 1, row["currency"])
+        text = f"{format_qty(bought)} {row['service_name']} bought{over}, {format_qty(used)} in use: {format_qty(gap)} paid for and idle."
+        if row["commitment_end_date"]:
+            text += f" {format_qty(row['committed_qty'])} are committed; the first term ends on {row['commitment_end_date']}."
+        yield {**cell_of(row), "kind": "unused_commitment", "variance_qty": gap, "cost_impact": impact, "explanation": text}
+    else:
+        text = f"{format_qty(used)} {row['service_name']} in use{over}, {format_qty(bought)} bought: {format_qty(gap)} without a purchase."
+        yield {**cell_of(row), "kind": "shadow_usage", "variance_qty": gap, "explanation": text}
+
+
+def _shared(facts: Facts) -> dict[tuple[str, str], int]:
+    """Clients and services counted from a tenant of several clients: (client_id, service_id) -> number of the split."""
+    if not facts.rules.tenant_splits:
+        return {}
+    clients = {(r["source"], r["vendor_account_id"]): r["client_id"] for r in facts.accounts.to_pylist() if r["state"] == "mapped"}
+    counted = [(r["source"], r["client_id"], r["service_id"]) for r in facts.counts.to_pylist() if r["measure"] == "used"]
+    found: dict[tuple[str, str], int] = {}
+    for number, one in enumerate(facts.rules.tenant_splits):
+        members = {clients.get((one.source, account)) for account in one.account_ids()}
+        for source, client, service in counted:
+            if source == one.source and client in members:
+                found.setdefault((client, service), number)
+    return found

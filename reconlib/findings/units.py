@@ -72,12 +72,14 @@ def check_rejects(facts: Facts) -> Iterator[Row]:
 def check_rules(facts: Facts) -> Iterator[Row]:
     """Count rules that caught no record of any source: a typo, a renamed product, or a feed that went quiet."""
     for row in facts.unmatched:
+        service = row["service_id"]
+        after = "its counts are not known" if service else "its client's count has nothing in it"
         yield {
             "kind": "unmatched_rule",
-            "service_id": row["service_id"],
-            "service_name": facts.services[row["service_id"]],
+            "service_id": service,
+            "service_name": facts.services[service] if service else None,
             "source": row["sources"],
             "currency": facts.currency,
-            "explanation": f"Rule {row['rule']} caught no record of {row['sources']}; its counts are not known.",
+            "explanation": f"Rule {row['rule']} caught no record of {row['sources']}; {after}.",
             "rule": row["rule"],
         }

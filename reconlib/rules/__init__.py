@@ -1,5 +1,6 @@
 """Rules as people write them: which usage counts for which service, what should be billed, and at what price (FIELD.md 2.3–2.8)."""
 
+from reconlib.rules.accounts import Part, TenantSplit
 from reconlib.rules.book import (
     Expected,
     Override,
@@ -23,11 +24,13 @@ __all__ = [
     "Ignore",
     "Outlier",
     "Override",
+    "Part",
     "PriceModel",
     "Qty",
     "Rounded",
     "Rules",
     "ServiceRule",
+    "TenantSplit",
     "Tier",
     "Together",
     "Tolerance",

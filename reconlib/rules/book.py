@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from reconlib.errors import SettingsError
+from reconlib.rules.accounts import TenantSplit
 from reconlib.rules.counts import Bundle, Cloud, Count, Ignore, Qty, Rounded
 from reconlib.rules.prices import Amount, Convention, Escalator, Outlier, Percent, PriceModel
 from reconlib.settings import Strict, Text, read_yaml
@@ -133,6 +134,7 @@ class Rules(Strict):
     invoice_tolerance: Amount = Decimal("0.05")  # money a vendor invoice's lines may differ from its head, in its currency (T6)
     own_clients: list[Text] = Field(default_factory=list)  # the MSP itself, by id or code: its own cost, never billed (T55)
     ignore: list[Ignore] = Field(default_factory=list)
+    tenant_splits: list[TenantSplit] = Field(default_factory=list)
     services: dict[Text, ServiceRule] = Field(default_factory=dict)
     overrides: list[Override] = Field(default_factory=list)
     expected: list[Expected] = Field(default_factory=list)
@@ -175,7 +177,7 @@ class Rules(Strict):
         return rules
 
 
-_LISTS = ("ignore", "overrides", "expected", "together")
+_LISTS = ("ignore", "tenant_splits", "overrides", "expected", "together")
 
 
 def read_rules(paths: Iterable[str | Path]) -> Rules:

@@ -7,7 +7,10 @@ from datetime import date
 import pytest
 import sqlglot
 
+from reconlib.claims import split_view
 from reconlib.engine import read_sql, spark_text
+from reconlib.rules import Rules
+from reconlib.settings import parse
 from reconlib.traits import Condition, Traits, records_view
 
 SAID = {
@@ -52,7 +55,21 @@ def test_a_condition_in_sparks_words_with_a_field_and_values_as_vendors_write_th
     )
 
 
-@pytest.mark.parametrize("name", ["counting.sql", "comparison.sql", "records.sql"])
+def test_a_split_tenant_in_sparks_words() -> None:
+    split = {"source": "m'365", "account": "t", "by": "groups", "separator": ";", "parts": {"a": ["it's"]}}
+    rules = parse(
+        {"version": 1, "tenant_splits": [split, {**split, "by": "domain", "separator": None, "account": "u"}]}, Rules, where="test"
+    )
+    text = spark_text(split_view(rules, {("m'365", "t/a"), ("m'365", "u/a")}, {"groups"}))
+    assert (
+        "CASE WHEN source = 'm\\'365' AND vendor_account_id = 't' THEN CASE WHEN COALESCE((LOCATE(';it\\'s;', CONCAT(';', TRIM(REPLACE(REPLACE("
+        "TRY_ELEMENT_AT(FROM_JSON(attributes, 'MAP<STRING, STRING>'), 'groups'), '; ', ';'), ' ;', ';')), ';')) > 0), FALSE) "
+        "THEN 't/a' ELSE vendor_account_id END"
+    ) in text
+    assert "CASE WHEN unit_name LIKE '%@%' THEN LOWER(SPLIT_PART(unit_name, '@', -1)) END IN ('it\\'s') THEN 'u/a'" in text
+
+
+@pytest.mark.parametrize("name", ["splits.sql", "counting.sql", "comparison.sql", "records.sql"])
 def test_nothing_in_a_stage_is_without_words_on_spark(name: str) -> None:
     statements = sqlglot.parse(read_sql(name), read="duckdb")
     assert all(statement is not None and spark_text(statement.expression) for statement in statements)
