@@ -6,7 +6,36 @@ go through ids and a dated table first, and only what the table does not know is
 
 from __future__ import annotations
 
+from datetime import date
+
 from reconlib.aliases.attributes import Attributes, compare_attributes, split_attributes
+from reconlib.aliases.files import read_aliases
+from reconlib.aliases.phrases import modern_name
+from reconlib.aliases.table import Alias, AliasTable, Product, name_key
 from reconlib.aliases.words import plain_words
 
-__all__ = ["Attributes", "compare_attributes", "plain_words", "split_attributes"]
+__all__ = [
+    "Alias",
+    "AliasTable",
+    "Attributes",
+    "Product",
+    "compare_attributes",
+    "find_products",
+    "modern_name",
+    "name_key",
+    "plain_words",
+    "read_aliases",
+    "split_attributes",
+]
+
+
+def find_products(value: str, *, on: date | None = None, table: AliasTable | None = None) -> tuple[str, ...]:
+    """Keys of the products an id or name means on a day; none where it is not known, several where it is ambiguous.
+
+    Example:
+        >>> find_products("Office 365 Business Premium") == find_products("O365_BUSINESS_PREMIUM")
+        True
+        >>> len(find_products("Microsoft 365 F1")), len(find_products("Microsoft 365 F1", on=date(2026, 10, 31)))
+        (2, 1)
+    """
+    return (table or read_aliases()).keys(value, on=on)

@@ -44,7 +44,7 @@ _PATTERNS = {
     "bare": r"annual|annually|yearly|ann|monthly|mthly|mth",
     "less": rf"(?:no|without|excl|excluding|minus|less) (?:{_LESS}|teams)|no ?teams|without [a-z]+",
     "donation": r"(?:non profit |nonprofit )?donation(?: non ?profit)?(?: pricing)?",
-    "nonprofit": r"(?:for )?(?:non ?profits?|not for profit|nfp|npo|np|charit(?:y|ies|able)|ngo)(?: staff)?(?: pricing)?",
+    "nonprofit": r"(?:for )?(?:non ?profits?|not for profit|nfp|npo|np|chty|charit(?:y|ies|able)|ngo)(?: staff)?(?: pricing)?",
     "student_use_benefit": r"(?:for )?(?:students? )?use benefit|stuusebnft",
     "faculty": r"(?:for )?(?:faculty|fac)",
     "student": r"(?:for )?students?",

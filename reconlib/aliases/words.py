@@ -52,11 +52,11 @@ ABBREVIATIONS = {
 }
 
 VOCABULARY = frozenset(
-    """1password 365 access account acronis active addon advanced alto annual apps archiving audio azure backup barracuda baseline
-    basic bitdefender business calling central cloud commit complete compliance conferencing connect continuity control copilot
-    core crowdstrike customer cyber data datto defender desk device directory domestic donation dropsuite duo dynamics edition
-    education email encryption endpoint endpoints enterprise entra essentials exchange extended fabric faculty falcon field
-    finance firewall for foundation governance government gravityzone huntress identity information insights intercept
+    """1password 365 access account acronis active add addon advanced alto annual apps archiving audio azure backup barracuda baseline
+    basic bitdefender business calling capacity central cloud commit complete compliance conferencing connect continuity control
+    copilot core crowdstrike customer cyber data datto defender desk device directory domestic donation dropsuite duo dynamics
+    edition education email encryption endpoint endpoints enterprise entra essentials exchange extended fabric faculty falcon
+    field finance firewall for foundation governance government gravityzone huntress identity information insights intercept
     international intune ironscales keeper kiosk knowbe4 licence license licenses managed management microsoft mimecast mobility
     monitoring month monthly nce nonprofit office onedrive online operations patch per phone plan planner plus power powerapps
     premium pro professional project proofpoint protect protection purview recovery remote resource response rooms saas safety
@@ -66,6 +66,9 @@ VOCABULARY = frozenset(
 )
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.]*")
+_COMMITMENT = re.compile(r"\d{1,2}(?:yr|mth|mo|year|month)s?|commit|commitment|month|year|annual")
+_COMMITMENT_WORDS = ("annual", "billing", "commit", "monthly", "paid", "upfront")
+_GLUED = re.compile(r"[pefag][1-7]|plan[1-5]|\d{1,2}(?:yr|mth)?")  # "CONFERENCING1YR", "1DEVICE"
 _ENDED = re.compile(r"(…|\.\.\.)\s*$")
 
 
@@ -80,11 +83,16 @@ def plain_words(name: str) -> list[str]:
 
 
 def cut_at(name: str) -> int | None:
-    """How many characters a name was cut at, where its end shows it: half a word, an open bracket, or dots."""
+    """How many characters a name was cut at, where its end shows it: half a word, an open bracket, or dots.
+
+    What is cut inside the words of a commitment ("1YR COMM") is whole again, and nothing of the product is lost.
+    """
     if _ENDED.search(name):
         return len(name.rstrip())
     tokens = _TOKEN.findall(_ascii(name))
     if len(name) not in CUT_LENGTHS or not tokens:
+        return None
+    if _completed_commitment([token.lower() for token in tokens]):
         return None
     last = tokens[-1].lower()
     half = len(last) > 2 and last not in VOCABULARY | ABBREVIATIONS.keys() and any(word.startswith(last) for word in VOCABULARY)
@@ -101,11 +109,22 @@ def _words(name: str, cut: bool) -> tuple[str, ...]:  # noqa: FBT001 - part of t
     found: list[str] = []
     for token in _TOKEN.findall(text):
         found += _unglue(token.strip("."))
-    if cut and found and found[-1] not in VOCABULARY:
+    whole = _completed_commitment(found)
+    if whole:
+        found[-1] = whole
+    elif cut and found and found[-1] not in VOCABULARY:
         fitting = [word for word in VOCABULARY if word.startswith(found[-1])]
         found[-1] = fitting[0] if len(fitting) == 1 else found[-1]
     words = [part for word in found for part in ABBREVIATIONS.get(word, word).split()]
     return tuple(word for word, before in zip(words, ["", *words], strict=False) if word != before)
+
+
+def _completed_commitment(words: list[str]) -> str:
+    """The word a name's end was cut from, where the words before it already speak of the commitment; empty where they do not."""
+    if len(words) < 2 or words[-1] in VOCABULARY or not any(_COMMITMENT.fullmatch(word) for word in words[-4:-1]):
+        return ""
+    fitting = [word for word in _COMMITMENT_WORDS if len(words[-1]) > 1 and word.startswith(words[-1])]
+    return fitting[0] if len(fitting) == 1 else ""
 
 
 def _ascii(text: str) -> str:
@@ -139,4 +158,4 @@ def _segment(low: str) -> list[str]:
 
 
 def _is_part(text: str) -> bool:
-    return text in VOCABULARY or (len(text) > 2 and text in ABBREVIATIONS) or re.fullmatch(r"[pefag][1-7]|plan[1-5]", text) is not None
+    return text in VOCABULARY or (len(text) > 2 and text in ABBREVIATIONS) or _GLUED.fullmatch(text) is not None
