@@ -94,6 +94,20 @@ def some_labels(case: Case, count: int, seed: int = 0) -> Case:
     return _with_decisions(case, frozenset(ranked[:count]), frozenset(ranked[count:]))
 
 
+def sample_rows(case: Case, count: int, seed: int = 0) -> Case:
+    """A smaller case of the same kind: ``count`` right rows by hash, their partners, and as many other left rows."""
+    right = _ranked(case.right["id"], seed)[:count]
+    truth = _rows(case.truth, case.truth["right_id"].isin(right))
+    partners = frozenset(truth["left_id"])
+    others = [one for one in _ranked(case.left["id"], seed) if one not in partners][:count]
+    left = _rows(case.left, case.left["id"].isin(partners.union(others)))
+    return replace(case, left=left, right=_rows(case.right, case.right["id"].isin(right)), truth=truth)
+
+
+def _ranked(ids: Iterable[str], seed: int) -> list[str]:
+    return sorted(ids, key=lambda one: _share(seed, "sampled", one))
+
+
 def _with_decisions(case: Case, known: frozenset[str], asked: frozenset[str]) -> Case:
     partner = case.truth.drop_duplicates("right_id").set_index("right_id")["left_id"]
     right_ids = [one for one in case.right["id"] if one in known]

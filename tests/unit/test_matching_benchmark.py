@@ -12,7 +12,7 @@ from benchmarks.matching.organisations import make_organisations
 from benchmarks.matching.page import render_page
 from benchmarks.matching.plan import CALIBRATION, HALF, PLAIN, TARGETS, WAYS, Target, asked_case
 from benchmarks.matching.results import Result
-from benchmarks.matching.sets import SETS, Case, SharedDataAbsentError, half_labels, load_case, open_world, some_labels
+from benchmarks.matching.sets import SETS, Case, SharedDataAbsentError, half_labels, load_case, open_world, sample_rows, some_labels
 
 ROWS = 400
 
@@ -129,6 +129,13 @@ def test_half_labels_ask_the_other_half_and_tell_of_the_removed() -> None:
     assert removed["left_id"].isna().all()
     mapped = case.decisions[case.decisions["decision"] == "map"]
     assert (mapped["left_id"].str[1:] == mapped["right_id"].str[1:]).all()
+
+
+def test_a_sample_keeps_the_partners_of_its_right_rows_and_as_many_strangers() -> None:
+    sample = sample_rows(numbered(), 50, 0)
+    assert (len(sample.right), len(sample.left), len(sample.truth)) == (50, 100, 50)
+    assert set(sample.truth["left_id"]) < set(sample.left["id"])
+    assert set(sample.truth["right_id"]) == set(sample.right["id"])
 
 
 def test_decided_rows_are_not_measured() -> None:
