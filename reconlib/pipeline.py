@@ -5,7 +5,7 @@ The steps of a month run it on what they read; the rule sandbox runs it again wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -58,9 +58,19 @@ class Made:
 
 
 def map_vendors(
-    tables: Mapping[str, pa.Table], status: pa.Table, decisions: Decisions, rules: Rules, *, as_of: date, engine: Engine = DUCKDB
+    tables: Mapping[str, pa.Table],
+    status: pa.Table,
+    decisions: Decisions,
+    rules: Rules,
+    *,
+    as_of: date,
+    before: tuple[pa.Table, pa.Table] | None = None,
+    one_each: Collection[str] = (),
+    engine: Engine = DUCKDB,
 ) -> tuple[pa.Table, pa.Table]:
     """Account and product mapping of a month: tenants that serve several clients split (T32), decisions and rules applied.
+
+    ``before`` is what it was a month earlier (T25); ``one_each`` are the sources in which a client has one account.
 
     Raises:
         SettingsError: a rule splits an account its source does not list, or names a client nobody has.
@@ -70,9 +80,21 @@ def map_vendors(
     accounts = split_accounts(tables["vendor_accounts"], rules, complete)
     usage = split_stakes(tables["usage_records"], rules, accounts, engine)
     on_accounts, on_products = measure_stakes({**tables, "usage_records": usage}, as_of=as_of)
-    mapped = map_parts(suggest_accounts(tables["clients"], accounts, decisions, on_accounts), tables["clients"], rules)
-    products = suggest_products(tables["services"], tables["vendor_products"], decisions, on_products, rules=rules, connectors=connectors)
-    return mapped, products
+    accounts_before, products_before = (table.to_pylist() for table in before) if before else ([], [])
+    own = {row["domain"] for row in tables["clients"].to_pylist() if {row["client_id"], row["client_code"]} & set(rules.own_clients)}
+    suggested = suggest_accounts(
+        *(tables["clients"], accounts, decisions, on_accounts),
+        before=accounts_before,
+        one_each=one_each,
+        own_domains={domain for domain in own if domain},
+    )
+    products = suggest_products(
+        *(tables["services"], tables["vendor_products"], decisions, on_products),
+        rules=rules,
+        connectors=connectors,
+        before=products_before,
+    )
+    return map_parts(suggested, tables["clients"], rules), products
 
 
 def run_stages(inputs: Inputs, rules: Rules) -> Made:

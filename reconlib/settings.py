@@ -97,6 +97,7 @@ class Source(Strict):
     credentials: Text | None = None  # prefix of the environment names: CW -> CW_COMPANY, …
     path: Text | None = None  # file connector: path or pattern, relative to the working folder
     profile: Text | None = None  # file connector: params/profiles/….yaml
+    accounts_per_client: Literal["one", "many"] = "many"  # one: two accounts mapped to one client are a contradiction
 
 
 class Sandbox(Strict):

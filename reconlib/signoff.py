@@ -15,7 +15,7 @@ from reconlib.findings.charges import INVOICE_SUM
 from reconlib.ledger import Event, Ledger, canonical_json, utc_text
 from reconlib.period import Period
 from reconlib.review import CHANGE_KINDS, finding_decisions, mapping_decisions
-from reconlib.rules import Override
+from reconlib.rules import Override, ProductOverride
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,7 +63,7 @@ def check_gates(
     materiality: Decimal,
     as_of: date,
     period: Period | None = None,
-    overrides: Sequence[Override] = (),
+    overrides: Sequence[Override | ProductOverride] = (),
 ) -> tuple[Gate, ...]:
     """Every gate of a month, open or not (T128). ``findings`` carry their decisions already; ``period`` is ``as_of``'s unless said."""
     known, rows, period = list(events), findings.to_pylist(), period or Period(as_of.year, as_of.month)
@@ -75,6 +75,13 @@ def check_gates(
     return (
         _gate("sources", failed, "every source is complete", "sources not complete", "10 Sync"),
         _gate("mapping", _unmapped(accounts, rows), "all usage is mapped or excluded", "unmapped with usage", "20 Mapping review"),
+        _gate(
+            "contradictions",
+            _contradicted(accounts, products),
+            "nothing speaks against a mapping with usage",
+            "mapped against the evidence, with usage",
+            "20 Mapping review",
+        ),
         _gate(
             "findings",
             [_named(row) for row in above],
@@ -283,13 +290,23 @@ def _unmapped(accounts: pa.Table, findings: Iterable[Mapping[str, Any]]) -> list
     return [f"{source}/{vendor_id}" for _, source, vendor_id in sorted(blocking)]
 
 
+def _contradicted(*tables: pa.Table) -> list[str]:
+    """Accounts and products with usage whose mapping the evidence contradicts, until a person decides again (docs/mapping.md)."""
+    found = set()
+    for table, relation in zip(tables, ("account", "product"), strict=True):
+        for row in table.to_pylist():
+            if row["state"] == "mapped" and row["verdict"] == "CONTRADICTION" and row["units_qty"]:
+                found.add(f"{row['source']}/{row[f'vendor_{relation}_id']}")
+    return sorted(found)
+
+
 def _bad_exclusions(
     events: list[Event],
     tables: tuple[pa.Table, pa.Table],
     findings: Iterable[Mapping[str, Any]],
     period: Period,
     as_of: date,
-    overrides: Sequence[Override],
+    overrides: Sequence[Override | ProductOverride],
 ) -> list[str]:
     here = {("account", row["source"], row["vendor_account_id"]) for row in tables[0].to_pylist()}
     here |= {("product", row["source"], row["vendor_product_id"]) for row in tables[1].to_pylist()}

@@ -69,6 +69,7 @@ def split_accounts(accounts: pa.Table, rules: Rules, complete: Collection[str]) 
                 "account_name": f"{tenant['account_name']} / {name}",
                 "domain": domain,
                 "external_id": None,
+                "tenant_id": None,
             }
         rows[key] = tenant | {"account_name": f"{tenant['account_name']} / {NO_PART}"}
     return make_table(CANONICAL["vendor_accounts"], list(rows.values()))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from reconlib.pipeline import Inputs
+    from reconlib.review import MappingDecision
     from reconlib.signoff import Gate, PeriodState
 
 
@@ -149,15 +150,30 @@ def build_canonical(month: Month) -> dict[str, pa.Table]:
 def map_month(month: Month) -> Mapped:
     """Which client every vendor account belongs to and which service every product counts for, decisions applied."""
     from reconlib.pipeline import map_vendors
-    from reconlib.review import mapping_decisions
 
     if month.as_signed:
         return Mapped(*(read_stage(month, name) for name in STEPS["mapping"]))
     tables, status = build_canonical(month), read_stage(month, "source_status")
-    decisions = mapping_decisions(month_events(month), as_of=month.as_of, period=month.period)
-    accounts, products = map_vendors(tables, status, decisions, month.rules, as_of=month.as_of, engine=month.engine)
+    decisions = standing_mapping(month)
+    accounts, products = map_vendors(
+        *(tables, status, decisions, month.rules), as_of=month.as_of, engine=month.engine, **around_mapping(month)
+    )
     write_step(month, "mapping", {"account_mapping": accounts, "product_mapping": products})
     return Mapped(accounts, products)
+
+
+def standing_mapping(month: Month) -> dict[tuple[str, str, str], MappingDecision]:
+    """What people decided about accounts and products, as this month knows of it (T31)."""
+    from reconlib.review import mapping_decisions
+
+    return mapping_decisions(month_events(month), as_of=month.as_of, period=month.period)
+
+
+def around_mapping(month: Month) -> dict[str, Any]:
+    """What a mapping is held against beside its own tables: last month's, and what params say about accounts a client."""
+    last = [read_stage(month.previous, name) for name in STEPS["mapping"] if has_stage(month.previous, name)]
+    one_each = frozenset(name for name, source in month.params.sources.items() if source.accounts_per_client == "one")
+    return {"before": tuple(last) if len(last) == len(STEPS["mapping"]) else None, "one_each": one_each}
 
 
 def compare_month(month: Month) -> Compared:

@@ -17,9 +17,9 @@ from reconlib.month import Month, as_signed, month_events, read_stage
 from reconlib.pipeline import Inputs, map_vendors, run_stages
 from reconlib.rates import Rates
 from reconlib.report.pages.tables import build_table
-from reconlib.review import apply_finding_decisions, mapping_decisions
+from reconlib.review import apply_finding_decisions
 from reconlib.rules import Count, Ignore, Rules, read_rules
-from reconlib.steps import Mapped, build_canonical, stage_inputs
+from reconlib.steps import Mapped, around_mapping, build_canonical, stage_inputs, standing_mapping
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -177,8 +177,9 @@ def _inputs_on_disk(month: Month) -> Inputs:
 
 
 def _mapped(month: Month, inputs: Inputs, rules: Rules) -> Inputs:
-    decisions = mapping_decisions(month_events(month), as_of=month.as_of, period=month.period)
-    accounts, products = map_vendors(inputs.tables, inputs.status, decisions, rules, as_of=month.as_of, engine=month.engine)
+    accounts, products = map_vendors(
+        *(inputs.tables, inputs.status, standing_mapping(month), rules), as_of=month.as_of, engine=month.engine, **around_mapping(month)
+    )
     return replace(inputs, accounts=accounts, products=products)
 
 

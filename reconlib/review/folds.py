@@ -7,7 +7,7 @@ ones, then later events over earlier ones.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -40,6 +40,7 @@ class MappingDecision:
     at: str
     why: str
     review_by: date | None  # of an exclusion, run out or not
+    seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # target -> what the row showed when it was mapped or rejected
 
 
 def mapping_decisions(events: Iterable[Event], *, as_of: date, period: Period | None = None) -> dict[Key, MappingDecision]:
@@ -127,8 +128,10 @@ def _mapped(before: MappingDecision | None, event: Event) -> MappingDecision:
     known = before or MappingDecision("open", (), frozenset(), "", "", "", None)
     known = replace(known, who=event.who, at=event.at, why=event.why)
     others = tuple(one for one in known.targets if one != target)
+    if target is not None and decision in ("map", "reject"):
+        known = replace(known, seen={**known.seen, target: event.values.get("seen") or {}})
     if decision == "map":
-        kept = others if event.values["relation"] == "product" else ()
+        kept = tuple(one for one in others if one != event.values.get("replaces")) if event.values["relation"] == "product" else ()
         return replace(known, state="mapped", targets=(*kept, target), rejected=known.rejected - {target}, review_by=None)
     if decision == "exclude":
         return replace(known, state="excluded", targets=(), review_by=date.fromisoformat(event.values["until"]))

@@ -14,8 +14,11 @@ def _judged(ours: str) -> tuple[Column, ...]:
         column("verdict", "text", "AUTO, PROPOSE, UNMATCHED or CONTRADICTION, of the evidence; null: not judged"),
         column("change", "text", "what changed at the vendor since last month; null: nothing, or nothing known"),
         column(f"{ours}_id", "text", f"mapped or suggested {ours}"),
-        *((column("service_code", "text", "its identifier"),) if ours == "service" else ()),
+        column(f"{ours}_code", "text", "its identifier in the PSA"),
         column(f"{ours}_name", "text", "its name"),
+        column("service_sku", "text", "part number the catalogue carries")
+        if ours == "service"
+        else column("client_domain", "text", "its domain"),
         column("decided_by", "text", "id, exact_name, rule or decision; null while undecided"),
         column("best_evidence", "text", "kind of evidence the verdict rests on: decision, id, alias, domain, phone, address or name"),
         column("probability", "qty", f"0..1, 4 decimals: that this is the right {ours}; null: not judged"),
@@ -48,6 +51,8 @@ ACCOUNT_MAPPING = TableSchema(
         required("vendor_account_id", "the vendor's own id"),
         required("account_name", "as the vendor shows it"),
         column("domain", "text", "default domain"),
+        column("external_id", "text", "PSA id or code the vendor carries"),
+        column("tenant_id", "text", "Microsoft tenant it stands for"),
         *_judged("client"),
     ),
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from small_month import run_month
 
@@ -13,6 +15,7 @@ class Decision:
     state: str = "open"
     targets: tuple[str, ...] = ()
     rejected: frozenset[str] = frozenset()
+    seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def account(month_accounts: list[dict[str, object]], name: str) -> dict[str, object]:

@@ -145,6 +145,7 @@ def test_gates_count_everything_and_show_the_first_few():
     assert [(gate.name, gate.ok) for gate in gates] == [
         ("sources", False),
         ("mapping", True),
+        ("contradictions", True),
         ("findings", True),
         ("unknown money", True),
         ("exclusions", True),

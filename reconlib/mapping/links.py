@@ -1,0 +1,79 @@
+"""The matcher asked, and its answer as columns of a mapping: exact decimals, our words, JSON where several ids stand in one cell."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal
+
+from reconlib.schema import EVIDENCE_KINDS
+
+Row = dict[str, Any]
+Relation = Literal["one_to_one", "many_to_one"]
+_TEXTS = ("name", "domain", "email", "phone", "address", "external_id", "sku", "term")
+_WORDS = {"our": "left", "vendor": "right"}  # our side of the table, the matcher's
+
+
+def judge_links(
+    left: Sequence[Mapping[str, Any]],
+    right: Sequence[Mapping[str, Any]],
+    decided: Iterable[Mapping[str, Any]],
+    *,
+    relation: Relation,
+    own_domains: Iterable[str] = (),
+) -> dict[str, Row]:
+    """What the evidence says about every row of ``right``, by its id, as columns of a mapping; ``id`` is the best of ``left``.
+
+    Args:
+        left: what we own: ``id``, ``name`` and whatever else of domain, email, phone, address, external_id, sku, term is known.
+        right: what one vendor calls it, likewise.
+        decided: what stands already: right_id, left_id, decision (map, reject or exclude); judged all the same.
+        relation: whether several of ``right`` may belong to one of ``left``.
+        own_domains: the MSP's own, which say nothing about a client.
+    """
+    if not right:
+        return {}
+    if not left:
+        return {row["id"]: {"verdict": "UNMATCHED", "reason": "there is nothing to compare it with"} for row in right}
+    import pandas as pd
+
+    try:
+        from reconlib.matching import suggest_links  # type: ignore[attr-defined]
+    except ImportError:
+        from reconlib.mapping.first_links import suggest_links
+
+    frames = (
+        pd.DataFrame([{"id": row["id"]} | {name: row.get(name) for name in _TEXTS} for row in side], dtype=object) for side in (left, right)
+    )
+    standing = pd.DataFrame(list(decided), columns=["right_id", "left_id", "decision"], dtype=object)
+    answer = suggest_links(*frames, relation=relation, decisions=standing, own_domains=tuple(own_domains))
+    return {row["right_id"]: _columns(row) for row in answer.to_dict("records")}
+
+
+def _columns(row: Mapping[Any, Any]) -> Row:
+    shown = {str(one): f"{probability:.4f}" for one, probability in row["proposals"]}
+    return {
+        "id": _text(row["left_id"]),
+        "verdict": row["verdict"],
+        "best_evidence": None if row["decided_by"] == "none" else row["decided_by"],
+        "probability": _number(row["probability"], 4),
+        "reason": row["reason"],
+        "runner_up_id": _text(row["runner_up_id"]),
+        "runner_up_probability": _number(row["runner_up_probability"], 4),
+        **{f"points_{kind}": _number(row[f"points_{kind}"], 2) for kind in EVIDENCE_KINDS},
+        **{f"{ours}_{part}": _text(row[f"{side}_{part}"]) for ours, side in _WORDS.items() for part in ("explained", "unexplained")},
+        "conflicts": _text(row["conflicts"]),
+        "proposals": json.dumps(shown, ensure_ascii=False) if shown else None,
+    }
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value == "" or (isinstance(value, float) and math.isnan(value)) else str(value)
+
+
+def _number(value: Any, places: int) -> Decimal | None:
+    if value is None or math.isnan(value):
+        return None
+    return Decimal(f"{value:.{places}f}") + 0  # no −0

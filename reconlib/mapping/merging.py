@@ -1,0 +1,57 @@
+"""What stands and what the evidence says, put together as one row: state, verdict, reason (FIELD.md T21, T25).
+
+The evidence never changes a state but from unmapped to suggested. It may contradict what is mapped, which is said and held at the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconlib.mapping.decided import Decided, is_accepted
+
+Row = dict[str, Any]
+
+
+def mapped(target: str, decided_by: str, reason: str) -> Row:
+    """A link that stands."""
+    return {"state": "mapped", "id": target, "decided_by": decided_by, "reason": reason}
+
+
+def excluded() -> Row:
+    """A link a person left out."""
+    return {"state": "excluded", "decided_by": "decision", "reason": "excluded by decision"}
+
+
+def merge_link(settled: Row | None, judged: Row, again: Mapping[str, str]) -> Row:
+    """One row's link: what stands, with what the evidence says of it; or what the evidence suggests.
+
+    Args:
+        settled: state, id, decided_by and reason of what stands; none where nothing does.
+        judged: the matcher's columns; empty where it was not asked.
+        again: why a target that was once rejected is suggested again.
+    """
+    if settled is None:
+        target = judged.get("id") if judged.get("verdict") != "UNMATCHED" else None
+        said = "; ".join(text for text in (again.get(target or ""), judged.get("reason")) if text)
+        return {**judged, "id": target, "state": "suggested" if target else "unmapped", "reason": said or "nothing like it"}
+    link = {**judged, **settled}
+    if settled["state"] == "excluded" or judged.get("verdict") == "UNMATCHED":
+        link["verdict"] = None  # nothing to say for or against
+    elif judged.get("verdict") == "CONTRADICTION":
+        link["reason"] = f"{settled['reason']}, but {judged['reason']}"
+    return link
+
+
+def contradict(link: Row, conflict: str) -> Row:
+    """A mapped link that something other than the names speaks against."""
+    return {**link, "verdict": "CONTRADICTION", "conflicts": "; ".join(text for text in (link.get("conflicts"), conflict) if text)} | {
+        "reason": f"{link['reason']}, but {conflict}"
+    }
+
+
+def quiet_accepted(relation: str, link: Row, decided: Decided | None, vendor: Mapping[str, Any], ours: Mapping[str, Any]) -> Row:
+    """A contradiction that a person accepted stays quiet, until the evidence changes."""
+    if link.get("verdict") != "CONTRADICTION" or not is_accepted(relation, decided, link["id"], link.get("runner_up_id"), vendor, ours):
+        return link
+    return {**link, "verdict": None, "reason": "decided by a person, who saw what speaks against it"}
