@@ -14,9 +14,11 @@ from functools import lru_cache
 from reconlib.aliases.words import cut_at, plain_words
 
 EDITIONS = frozenset(
-    """advanced basic bronze business complete control core diamond elite enterprise essentials express foundation free gold growth kiosk
-    lite platinum plus premier premium pro professional server silver standard starter ultimate unlimited workstation""".split()  # noqa: SIM905
+    """advanced basic bronze business complete control core datacenter diamond elite enterprise essentials express foundation free gold
+    growth kiosk lite platinum plus premier premium pro professional server silver standard starter ultimate unlimited
+    workstation""".split()  # noqa: SIM905
 )
+_NEVER_UNSAID = frozenset(("lite", "plus"))  # "Business Plus" is another product than "Business"
 _SAME = {"professional": "pro", "essential": "essentials"}
 _IMPLIED = {  # a segment that says another one with it
     "gcc": ("government",),
@@ -61,6 +63,8 @@ _PATTERNS = {
     "preview": r"preview|beta",
     "not_for_resale": r"nfr|not for resale|internal use(?: rights)?|iur",
     "department": r"(?:for )?(?:departments?|dept)",
+    "introductory_pricing": r"introductory(?: pricing)?",
+    "hardware_only": r"hardware only",
     "qualified_offer": r"qualified offer|qlfd(?: offer)?",
     "attach": r"attach(?: to qualifying)?(?: dynamics 365)?(?: base offer)?(?: a)?",
     "step_up": r"step ?up",
@@ -68,7 +72,8 @@ _PATTERNS = {
     "tier": r"(?:tier ?|t)\d",
     "plan": r"(?:plan |pln )?(?:[pefagk]|em)\d|(?:plan|pln) ?(?:\d(?! app)|i{1,3})",
     "size": r"\d+(?:\.\d+)? ?(?:gb|tb|mb|vcpus?|minutes?|mins?)",
-    "unit": r"per (?:user|device|app|flow|process|minute|server|tenant|seat|endpoint|mailbox|site|vm|workload|socket|host|room|agent)s?"
+    "unit": r"per (?:user|device|app|flow|process|minute|server|tenant|seat|endpoint|mailbox|site|vm|workload|socket|host|room|agent|core"
+    r"|gb|tb)s?"
     r"(?: (?:per )?month)?",
     "quantity": r"\d+ to \d+(?: [a-z]*(?:users?|seats?|devices?|endpoints?))?"
     r"|(?!365 )(?:min(?:imum)? )?\d+\+? ?(?:users?|seats?|devices?|endpoints?|units?|packs?|pk|mailboxes|sites?)(?: min)?",
@@ -77,16 +82,18 @@ _PATTERNS = {
 }
 _SEGMENTS = frozenset(
     """nonprofit donation student_use_benefit faculty student alumni education gcc_high dod gcc government china eea trial free preview
-    not_for_resale department qualified_offer""".split()  # noqa: SIM905
+    not_for_resale department introductory_pricing hardware_only qualified_offer""".split()  # noqa: SIM905
 )
 _SCAN = re.compile(r"\b(?:" + "|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS.items()) + r")\b")
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"\b\d+[a-z]?\b")
+_NAMES_WITH_NUMBERS = re.compile(r"(?:microsoft|office|dynamics|windows) 365|windows 10 11|windows 1[01]")
 _UNIT_IS_PRODUCT = frozenset(("app", "flow", "process"))  # "per app" is another product; "per user" is how most things are sold
 
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """A name taken apart. Every word of it is in exactly one field; ``editions`` repeats words of ``core``."""
+    """A name taken apart. Every word of it is in exactly one field; ``editions`` and ``numbers`` repeat words of ``core``."""
 
     core: str  # words that name the product itself
     term: str | None = None  # P1M, P1Y, P3Y: how long it is committed; None: not said
@@ -99,6 +106,7 @@ class Attributes:
     unit: str | None = None  # user, device, app: what one licence is for
     quantity: str | None = None  # band or pack: 25 49 users, 500 seats min
     editions: frozenset[str] = frozenset()  # basic, standard, premium, pro …
+    numbers: frozenset[str] = frozenset()  # models and years inside the core: 60f, 2022
     noise: tuple[str, ...] = ()  # words sellers add that change nothing: nce, csp, licence, do not use
     cut_at: int | None = None  # characters the name was cut at; what stood behind is not known
 
@@ -137,15 +145,18 @@ def split_attributes(name: str) -> Attributes:
         without=tuple(sorted({re.sub(r"^(?:no|without|excl|excluding|minus|less) ?", "", text) for text in found.get("less", ())})),
         sizes=tuple(_size(text) for kind in ("size", "size_retention") for text in found.get(kind, ())),
         unit=next((text.split()[1].rstrip("s") for text in found.get("unit", ())), None),
-        quantity=next(iter(found.get("quantity", ())), None),
+        quantity=next((re.sub(r"\bp(?:k|acks)\b", "pack", text) for text in found.get("quantity", ())), None),
         editions=frozenset(editions),
+        numbers=frozenset(_NUMBER.findall(_NAMES_WITH_NUMBERS.sub("", core))),
         noise=tuple(found.get("noise", ())),
         cut_at=cut_at(name),
     )
 
 
-def compare_attributes(a: Attributes, b: Attributes) -> tuple[str, ...]:
+def compare_attributes(a: Attributes, b: Attributes, *, one_product: bool = False) -> tuple[str, ...]:
     """Conflicts between two names in words, none where nothing forbids that both mean one product.
+
+    ``one_product``: the alias table says that they do ("Intune" and "Intune Plan 1"); then only what is sold otherwise is compared.
 
     Example:
         >>> compare_attributes(split_attributes("Business Premium (Nonprofit) annual"), split_attributes("Business Premium monthly"))
@@ -155,15 +166,17 @@ def compare_attributes(a: Attributes, b: Attributes) -> tuple[str, ...]:
         ("term", _term_words(a.term), _term_words(b.term), bool(a.term and b.term) and a.term != b.term),
         ("billing plan", a.billing_plan, b.billing_plan, _is_paid_otherwise(a, b)),
         ("segment", " + ".join(a.segments), " + ".join(b.segments), a.segments != b.segments),
-        ("add-on", a.add_on, b.add_on, a.add_on != b.add_on),
+        ("add-on", a.add_on, b.add_on, a.add_on != b.add_on),  # from here on it is the product that differs
         ("plan", a.plan, b.plan, a.plan != b.plan),
         ("without", " + ".join(a.without), " + ".join(b.without), a.without != b.without),
         ("size", " ".join(a.sizes), " ".join(b.sizes), sorted(a.sizes) != sorted(b.sizes)),
         ("unit", a.unit, b.unit, a.unit != b.unit and (bool(a.unit and b.unit) or not _UNIT_IS_PRODUCT.isdisjoint((a.unit, b.unit)))),
-        ("quantity", a.quantity, b.quantity, bool(a.quantity and b.quantity) and a.quantity != b.quantity),
-        ("edition", *_other_editions(a, b), all(_other_editions(a, b))),
+        ("quantity", a.quantity, b.quantity, a.quantity != b.quantity and (bool(a.quantity and b.quantity) or _is_pack(a, b))),
+        ("edition", *_other(a.editions, b.editions), _is_other_edition(a, b)),
+        ("number", *_other(a.numbers, b.numbers), all(_other(a.numbers, b.numbers))),
     )
-    said = [f"{name}: {left or 'none'} against {right or 'none'}" for name, left, right, conflict in checks if conflict]
+    compared = checks[:3] if one_product else checks
+    said = [f"{name}: {left or 'none'} against {right or 'none'}" for name, left, right, conflict in compared if conflict]
     cut = sorted({side.cut_at for side in (a, b) if side.cut_at})
     return tuple(said + [f"a name is cut at {length} characters" for length in cut])
 
@@ -226,5 +239,13 @@ def _is_paid_otherwise(a: Attributes, b: Attributes) -> bool:
     return "monthly" in plans or "P3Y" in (a.term, b.term)
 
 
-def _other_editions(a: Attributes, b: Attributes) -> tuple[str, str]:
-    return " ".join(sorted(a.editions - b.editions)), " ".join(sorted(b.editions - a.editions))
+def _is_pack(a: Attributes, b: Attributes) -> bool:
+    return any("pack" in (side.quantity or "") for side in (a, b))
+
+
+def _is_other_edition(a: Attributes, b: Attributes) -> bool:
+    return bool((a.editions ^ b.editions) & _NEVER_UNSAID) or all(_other(a.editions, b.editions))
+
+
+def _other(a: frozenset[str], b: frozenset[str]) -> tuple[str, str]:
+    return " ".join(sorted(a - b)), " ".join(sorted(b - a))

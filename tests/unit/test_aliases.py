@@ -101,6 +101,24 @@ def test_why_says_product_dates_and_source():
     assert TABLE.why("SPB", STANDARD) == ""
 
 
+CONFLICTS = """
+AAD_PREMIUM                 | Microsoft Entra ID P1                    |
+Microsoft Intune Plan 1     | INTUNE_A                                 |
+Microsoft 365 E5 Security   | Microsoft 365 E5 Security (add-on)       |
+Office 365 Business Premium | Microsoft 365 Business Standard          |
+Office 365 Business Premium | Microsoft 365 Business Premium           | product: Microsoft 365 Business Standard against Microsoft 365 Business Premium; edition: standard against premium
+Visio Plan 2 annual         | Visio Pro for Office 365 monthly         | term: annual against monthly
+Acme Gold                   | Acme Silver                              | edition: gold against silver
+SPB                         | Microsoft 365 Business Premium nonprofit | segment: none against nonprofit
+"""
+
+
+@pytest.mark.parametrize("line", CONFLICTS.strip().splitlines())
+def test_what_forbids_one_product_is_said_from_the_table_and_from_the_names(line):
+    left, right, conflicts = (part.strip() for part in line.split("|"))
+    assert "; ".join(TABLE.conflicts(left, right, on=TODAY)) == conflicts
+
+
 def test_products_are_found_by_words_for_a_person():
     names = [product.name for product in TABLE.products_named("intercept advanced server")]
     assert names == ["Sophos Intercept X Advanced for Server", "Sophos Intercept X Advanced for Server with XDR"]

@@ -40,7 +40,7 @@ DO NOT USE - Microsoft Defende                              | microsoft defender
 def test_a_name_is_taken_apart_and_nothing_of_it_is_lost(line):
     name, core, rest = (part.strip() for part in line.split("|"))
     said = split_attributes(name)
-    fields = [field for field in said.__slots__ if field not in ("core", "editions") and getattr(said, field)]
+    fields = [field for field in said.__slots__ if field not in ("core", "editions", "numbers") and getattr(said, field)]
     values = [getattr(said, field) for field in fields]
     text = [f"{field}={','.join(value) if isinstance(value, tuple) else value}" for field, value in zip(fields, values, strict=True)]
     assert (said.core, " ".join(text)) == (core, rest)
@@ -61,6 +61,11 @@ Domestic Calling Plan               | Domestic Calling Plan (120 min)   | size: 
 Power Apps per app                  | Power Apps                        | unit: app against none
 Copilot P1Y paid monthly            | Copilot P1Y upfront               | billing plan: monthly against upfront
 Copilot P3Y billed annually         | Copilot P3Y upfront               | billing plan: annual against upfront
+Windows Server 2022 Standard        | Windows Server 2019 Standard      | number: 2022 against 2019
+FortiGate 60F                       | FortiGate 61F                     | number: 60f against 61f
+Keeper Business                     | Keeper Business Plus              | edition: none against plus
+Cloud Storage                       | Cloud Storage 50-pack             | quantity: none against 50 pack
+Acronis per GB                      | Acronis per workload              | unit: gb against workload
 DO NOT USE - Microsoft Defende      | Microsoft Defender                | a name is cut at 30 characters
 """
 AGREE = """
@@ -74,6 +79,7 @@ Copilot annual                      | Copilot P1Y
 Copilot P1Y annual                  | Copilot P1Y upfront
 Enterprise Mobility + Security E5   | Enterprise Mobility and Security E5
 Office 365 Enterprise E3            | Office 365 E3
+Cloud Storage 50-pack               | Cloud Storage 50 pk
 """
 
 
