@@ -6,7 +6,7 @@ The same calls serve the command line, the notebooks' widget and the demo; a nam
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,7 @@ from reconlib.changes import list_planned
 from reconlib.errors import SettingsError, SignOffError
 from reconlib.ledger import open_ledger
 from reconlib.month import STEPS, Month, as_signed, hold_month, hold_steps, month_events, month_hashes, month_state, read_stage
-from reconlib.review import Imported, import_decisions, record_finding_decision, record_mapping_decision
+from reconlib.review import Imported, import_decisions, record_finding_decision
 from reconlib.review.decisions import refuse_signed
 from reconlib.signoff import PeriodState, differing, reopen, sign
 from reconlib.steps import build_canonical, compare_month, prepare_sign_off
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from reconlib.steps import SignOffState
 
 Decide = Callable[[Mapping[str, Any], str, str, str], None]  # row, action, target, reason
-REVIEW_AFTER_DAYS = 365  # an exclusion by click is looked at again after a year (T130)
 
 
 def check_name(who: str) -> str:
@@ -65,32 +64,6 @@ def import_month_decisions(month: Month, file: Path, *, who: str, at: datetime) 
             accounts=read_stage(month, "account_mapping"),
             products=read_stage(month, "product_mapping"),
         )
-
-
-def decide_mapping_by(month: Month, who: str) -> Decide:
-    """What a click in the mapping queue does: one decision in the ledger, at once, with what the row showed.
-
-    An exclusion is looked at again after a year; a name is asked for at the first click, so that looking needs none.
-    """
-
-    def decide(row: Mapping[str, Any], action: str, target: str, reason: str) -> None:
-        relation = "account" if "vendor_account_id" in row else "product"
-        excluding = action == "exclude"
-        with open_ledger(month.ledger_url) as ledger:
-            record_mapping_decision(
-                ledger,
-                **_facts(month, who),
-                relation=relation,
-                source=row["source"],
-                vendor_id=row[f"vendor_{relation}_id"],
-                decision="map" if action == "accept" else action,
-                target_id=None if excluding or action == "undo" else target or None,
-                why=reason,
-                until=month.period.end + timedelta(days=REVIEW_AFTER_DAYS) if excluding else None,
-                seen={name: row[name] for name in (f"{relation}_name", "units_qty", "monthly_cost", "probability", "reason")},
-            )
-
-    return decide
 
 
 def decide_finding_by(month: Month, who: str) -> Decide:

@@ -127,7 +127,7 @@ def rows_of(table: pa.Table | pd.DataFrame | Sequence[Mapping[str, Any]]) -> tup
     return list(dict.fromkeys(name for row in rows for name in row)), rows
 
 
-SCORES = ("probability", "runner_up_probability", "confidence")
+SCORES = ("probability", "runner_up_probability", "confidence", "said_share", "true_share")
 
 
 def format_value(name: str, value: object, *, currency: str | None = None) -> Cell:

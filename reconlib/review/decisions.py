@@ -57,6 +57,8 @@ _BOUND_ONLY = {  # where nothing else says that it is the same thing, or the mon
     "explanation": ROW_KINDS,
 }
 _REOPENED = "; reopened: "
+_JUDGED = ("state", "verdict", "probability", "runner_up_id", "runner_up_probability", "reason", "conflicts")
+_SHOWN = (*_JUDGED, "units_qty", "monthly_cost", "currency")
 
 
 def bound_values(finding: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,13 +89,16 @@ def mapping_event(
     vendor_id: str,
     decision: str,
     target_id: str | None = None,
+    replaces: str | None = None,
     why: str = "",
     until: date | None = None,
     seen: Mapping[str, Any],
 ) -> Event:
     """A checked mapping decision, not yet in the ledger.
 
-    ``map`` and ``reject`` name a client or service; ``undo`` without a target takes back everything about this vendor id.
+    ``map`` and ``reject`` name a client or service; ``undo`` without a target takes back everything about this vendor id. ``seen`` is what
+    the row showed, as ``shown_values`` gives it. ``replaces`` is the service a ``map`` puts another in place of; without it a product
+    counts for both (T27). An account has one client, which every ``map`` replaces.
 
     Raises:
         DataError: a wrong word, a target missing or too many, an exclusion without reason or review-by date (T130).
@@ -106,9 +111,15 @@ def mapping_event(
         raise _wrong("target", target_id, "an exclusion has no target; leave it empty")
     _check_exclusion(decision, why, until, period)
     values: dict[str, Any] = {"relation": relation, "source": source, "vendor_id": vendor_id, "decision": decision}
-    values |= {"target_id": target_id or None, "until": until, "seen": dict(seen)}
+    values |= {"target_id": target_id or None, "until": until, "seen": dict(seen)} | ({"replaces": replaces} if replaces else {})
     subject = f"{relation}/{source}/{vendor_id}"
     return Event(book, str(period), "mapping_decided", subject, who, utc_text(at), why.strip(), values)
+
+
+def shown_values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row of a mapping table said when it was decided on; kept with the decision, so that suggestions can be judged by it later."""
+    name, suggested = ("account_name", "client_id") if "vendor_account_id" in row else ("product_name", "service_id")
+    return {"name": row[name], "suggested_id": row.get(suggested)} | {column: row.get(column) for column in _SHOWN}
 
 
 def finding_event(

@@ -15,7 +15,7 @@ from reconlib.errors import DataError, ReconError, nearest
 from reconlib.ledger import Event, Ledger
 from reconlib.money import format_qty
 from reconlib.period import Period
-from reconlib.review.decisions import RELATIONS, finding_event, keyed, mapping_event, refuse_signed
+from reconlib.review.decisions import RELATIONS, finding_event, keyed, mapping_event, refuse_signed, shown_values
 from reconlib.review.folds import MappingDecision, finding_decisions, mapping_decisions, values_changed
 
 if TYPE_CHECKING:
@@ -317,9 +317,7 @@ def _by_id_or_code(table: pa.Table, what: str) -> dict[str, list[str]]:
 def _seen(table: pa.Table | None, id_column: str) -> dict[tuple[str, str], dict[str, Any]] | None:
     if table is None:
         return None
-    name = "account_name" if id_column == "vendor_account_id" else "product_name"
-    kept = (name, "units_qty", "monthly_cost", "probability", "reason")
-    return {(row["source"], row[id_column]): {column: row[column] for column in kept} for row in table.to_pylist()}
+    return {(row["source"], row[id_column]): shown_values(row) for row in table.to_pylist()}
 
 
 def _day(row: Row, name: str) -> date | None:

@@ -1,62 +1,158 @@
-"""The decision queue in a browser: names are text, a click sends what it says, and no reason means no exclusion."""
+"""The decision queue in a browser: names are text, a click sends what it says, no reason means no exclusion, bulk shows before it records."""
 
 from __future__ import annotations
 
 import base64
+import copy
 from pathlib import Path
 
 import pytest
 
-import reconlib.widgets
+import reconlib.widgets.queue
 
 pytestmark = pytest.mark.browser
 
 HOSTILE = "<img src=x onerror=window.PWNED=1>"
-MODEL = {
-    "columns": ["Vendor account"],
-    "rows": [
-        {"cells": [{"text": HOSTILE, "number": False}], "target": "7", "target_name": HOSTILE, "state": "", "error": HOSTILE},
-        {"cells": [{"text": "Cedar", "number": False}], "target": "", "target_name": "", "state": "accepted", "error": ""},
-    ],
-    "actions": [
-        {"name": "accept", "label": "Accept", "needs_reason": False, "needs_target": True},
-        {"name": "exclude", "label": "Exclude", "needs_reason": True, "needs_target": False},
-    ],
-    "choices": [["8", HOSTILE]],
-    "with_target": True,
-}
-START = """async ([source, values]) => {
+SCRIPT = Path(reconlib.widgets.queue.__file__).with_suffix(".js")
+STYLE = SCRIPT.with_suffix(".css")
+START = """async ([source, style, values]) => {
   window.sent = [];
-  const model = { get: (name) => values[name], send: (message) => window.sent.push(message), on: () => {}, off: () => {} };
+  window.changed = {};
+  const sheet = document.createElement("style");
+  sheet.textContent = style;
+  document.head.append(sheet);
+  const model = {
+    get: (name) => values[name],
+    send: (message) => window.sent.push(message),
+    on: (name, call) => (window.changed[name] = call),
+    off: () => {},
+  };
+  window.change = (name, value) => { values[name] = value; window.changed[`change:${name}`](); };
   (await import(source)).default.render({ model, el: document.body });
 }"""
 
 
+def button(name: str, label: str, target: str = "", *, needs_reason: bool = False) -> dict:
+    return {"name": name, "label": label, "target": target, "needs_reason": needs_reason}
+
+
+def row(name: str, **more: object) -> dict:
+    texts = ((name, "m365"), ("Acme Dental, LLC", ""), ("0.97", ""), ("domain acmedental.com", "domain +4.1"), ("Acme Capital 0.11", ""))
+    cells = [{"text": text, "sub": sub, "number": text == "0.97"} for text, sub in texts]
+    actions = [button("accept", "Accept", "7"), button("reject", "Reject", "7"), button("exclude", "Exclude", needs_reason=True)]
+    return {"name": name, "cells": cells, "actions": actions, "tags": [], "is_doubtful": False, "state": "", "error": ""} | more
+
+
+MODEL = {
+    "columns": ["Vendor account", "Suggested client", "p", "Why", "Runner-up"],
+    "rows": [row(HOSTILE, error=HOSTILE, tags=[HOSTILE]), row("Cedar", state="accepted")],
+    "choices": [["8", HOSTILE]],
+    "more": "Other client or exclude…",
+    "choose": "Map to another client",
+    "until": "2027-10-31",
+    "locked": "",
+    "threshold": "0.98",
+    "preview": {},
+}
+PREVIEW = {
+    "title": "1 account would be accepted",
+    "columns": ["Vendor account", "A month"],
+    "rows": [[HOSTILE, "40.00 USD"]],
+    "left_out": HOSTILE,
+    "count": 1,
+}
+
+
 @pytest.fixture
-def queue(open_page, tmp_path):
-    blank = tmp_path / "blank.html"
-    blank.write_text("<!doctype html><title>queue</title>")
-    page, _ = open_page(blank, wait=False)
-    source = base64.b64encode(Path(reconlib.widgets.__file__).with_suffix(".js").read_bytes()).decode()
-    page.evaluate(START, [f"data:text/javascript;base64,{source}", MODEL])
-    return page
+def draw(open_page, tmp_path):
+    def draw_(**more):
+        blank = tmp_path / "blank.html"
+        blank.write_text("<!doctype html><title>queue</title>")
+        page, _ = open_page(blank, wait=False)
+        source = base64.b64encode(SCRIPT.read_bytes()).decode()
+        page.evaluate(START, [f"data:text/javascript;base64,{source}", STYLE.read_text("utf-8"), copy.deepcopy(MODEL) | more])
+        return page
+
+    return draw_
 
 
-def test_names_are_text(queue):
-    assert queue.locator("td").first.inner_text() == HOSTILE
-    assert queue.locator("img").count() == 0
-    assert queue.evaluate("window.PWNED") is None
+def sent(page):
+    return page.evaluate("window.sent")
 
 
-def test_a_click_sends_what_it_says(queue):
-    assert queue.get_by_role("status").inner_text() == "1 of 2 rows wait for a decision"
-    queue.get_by_role("button", name="Accept").click()
-    queue.get_by_role("button", name="Exclude").click()
-    queue.get_by_label("Reason").fill(" our own tenant ")
-    queue.get_by_role("button", name="Exclude").click()
-    queue.get_by_role("button", name="Undo").click()
-    assert queue.evaluate("window.sent") == [
-        {"index": 0, "action": "accept", "target": "7", "reason": ""},
-        {"index": 0, "action": "exclude", "target": "", "reason": "our own tenant"},
-        {"index": 1, "action": "undo", "target": "", "reason": ""},
+def test_names_are_text_wherever_they_stand(draw):
+    page = draw(preview=PREVIEW)
+    page.get_by_role("button", name="Other client").click()
+    assert page.locator("td .main").first.inner_text() == HOSTILE
+    assert HOSTILE in page.get_by_role("alert").inner_text()
+    assert page.locator("img").count() == 0
+    assert page.evaluate("window.PWNED") is None
+
+
+def test_a_click_sends_what_it_says(draw):
+    page = draw()
+    assert page.locator("p.count").inner_text() == "1 of 2 rows wait for a decision"
+    page.get_by_role("button", name="Accept").click()
+    page.get_by_role("button", name="Reject").click()
+    page.get_by_role("button", name="Undo").click()
+    assert sent(page) == [
+        {"index": 0, "action": "accept", "target": "7", "reason": "", "until": ""},
+        {"index": 0, "action": "reject", "target": "7", "reason": "", "until": ""},
+        {"index": 1, "action": "undo", "target": "", "reason": "", "until": ""},
     ]
+
+
+def test_an_exclusion_needs_a_reason_and_carries_its_review_day(draw):
+    page = draw()
+    page.get_by_role("button", name="Other client").click()
+    page.get_by_role("button", name="Exclude", exact=True).click()
+    assert sent(page) == []
+    assert page.evaluate("document.activeElement === document.querySelector('.panel input[type=text]')")
+    page.get_by_label("Reason").fill(" our own tenant ")
+    page.get_by_label("Look again on").fill("2026-12-31")
+    page.get_by_role("button", name="Exclude", exact=True).click()
+    assert sent(page) == [{"index": 0, "action": "exclude", "target": "", "reason": "our own tenant", "until": "2026-12-31"}]
+
+
+def test_another_client_can_be_chosen(draw):
+    page = draw()
+    page.get_by_role("button", name="Other client").click()
+    page.get_by_role("button", name="Map", exact=True).click()
+    assert sent(page) == []
+    page.get_by_label("Map to another client").select_option("8")
+    page.get_by_role("button", name="Map", exact=True).click()
+    assert sent(page)[0] == {"index": 0, "action": "accept", "target": "8", "reason": "", "until": ""}
+
+
+def test_an_answer_draws_its_row_and_keeps_the_keyboard_there(draw):
+    page = draw()
+    page.get_by_role("button", name="Accept").focus()
+    page.evaluate("rows => window.change('rows', rows)", [row(HOSTILE, state="accepted"), row("Cedar", state="accepted")])
+    assert page.locator("p.count").inner_text() == "0 of 2 rows wait for a decision"
+    assert page.evaluate("document.activeElement.textContent") == "Undo"
+
+
+def test_bulk_accept_shows_before_it_records(draw):
+    page = draw()
+    page.get_by_label("Accept all suggestions with p at least").fill("0.95")
+    page.get_by_role("button", name="Preview").click()
+    assert page.get_by_role("button", name="Record").count() == 0
+    page.evaluate("preview => window.change('preview', preview)", PREVIEW)
+    page.get_by_role("button", name="Record this decision").click()
+    assert sent(page) == [{"bulk": "preview", "threshold": "0.95"}, {"bulk": "record"}]
+    page.evaluate("window.change('preview', {done: '1 decision recorded.'})")
+    assert page.get_by_role("button", name="Record").count() == 0
+
+
+def test_a_locked_queue_has_nothing_to_click_and_says_why(draw):
+    page = draw(locked="2026-10 is signed by the preparer", rows=[row("Cedar")])
+    assert page.get_by_role("note").inner_text() == "2026-10 is signed by the preparer"
+    assert page.get_by_role("button").count() == 0
+
+
+@pytest.mark.parametrize("width", [420, 760, 1280])
+def test_it_fits_narrow_and_wide(draw, width):
+    page = draw(rows=[row("acmedental-with-a-long-name.onmicrosoft.com")] * 3)
+    page.set_viewport_size({"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert all(box["width"] > 0 for box in (cell.bounding_box() for cell in page.locator("td").all()))

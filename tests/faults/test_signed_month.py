@@ -18,8 +18,9 @@ from reconlib import cli, ledger, people, steps
 from reconlib import month as months
 from reconlib.errors import SignOffError
 from reconlib.ledger import Ledger, open_ledger
+from reconlib.mapping_review import MappingReview
 from reconlib.month import Month, month_events, month_hashes, read_stage
-from reconlib.people import decide_finding_by, decide_mapping_by, reopen_month, sign_month
+from reconlib.people import decide_finding_by, reopen_month, sign_month
 from reconlib.report.archive import read_manifest, verify_version
 from reconlib.signoff import period_state, record_run
 from reconlib.steps import compare_month, map_month, prepare_sign_off, sync_month
@@ -267,7 +268,7 @@ def test_no_decision_lands_after_the_signature(month: Month, signed_between: Non
 def test_no_mapping_lands_after_the_signature(month: Month, signed_between: None) -> None:
     row = {**read_stage(month, "account_mapping").to_pylist()[0], "probability": None}
     with pytest.raises(SignOffError, match="no decision can be added"):
-        decide_mapping_by(month, "the analyst")(row, "exclude", "", "late")
+        MappingReview(month, "the analyst").decide(row, "exclude", "", "late")
     assert month_events(month)[-1].kind == "preparer_signed"
 
 

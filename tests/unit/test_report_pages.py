@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from reconlib.report.pages import comparison, mapping, sign_off, sync
+from reconlib.report.pages import comparison, mapping, mapping_queue, sign_off, sync
 from reconlib.schema import ACCOUNT_MAPPING, CANONICAL, COMPARISON, FINDINGS, PRODUCT_MAPPING, SOURCE_STATUS, TableSchema, make_table
 from reconlib.signoff import Gate, PeriodState
 
@@ -159,7 +159,7 @@ def test_the_queue_is_money_times_doubt_then_units() -> None:
         account("many", None, "0.5", 50),
         account("done", "900", "0", 9, "mapped"),
     )
-    assert mapping.rank_queue(accounts)["account_name"].to_pylist() == ["doubtful", "sure", "many"]
+    assert mapping_queue.rank_queue(accounts)["account_name"].to_pylist() == ["doubtful", "sure", "many"]
     assert mapping.sum_undecided_cost(accounts) == "200.00 USD"
     assert mapping.count_state(accounts, "suggested", "unmapped") == 3
 

@@ -311,7 +311,7 @@ def test_a_filled_queue_comes_back_and_a_second_import_changes_nothing(ledger, t
         "p1": ("mapped", ("31",)),
     }
     (event,) = [one for one in ledger.events() if one.subject == "account/ninja/a1"]
-    assert event.values["seen"]["account_name"] == "Account a1"
+    assert event.values["seen"]["name"] == "Account a1"
     again = import_decisions(ledger, path, **(tables | {"who": "Bo"}))
     assert (again.recorded, again.unchanged, len(ledger.events())) == (0, 6, 6)
 

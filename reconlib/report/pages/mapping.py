@@ -8,7 +8,6 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from reconlib.ledger import Event
-from reconlib.mapping import rank_key
 from reconlib.period import Period
 from reconlib.report.pages.tables import ZERO, Card, Columns, Row, build_table, each_once, sum_money
 
@@ -21,15 +20,6 @@ def count_state(mapping: pa.Table, *states: str) -> int:
 def sum_undecided_cost(mapping: pa.Table) -> str:
     """Monthly cost that hangs on what is not mapped, each currency apart, in words."""
     return sum_money((row for row in each_once(mapping) if row["state"] in ("suggested", "unmapped")), "monthly_cost")
-
-
-def rank_queue(mapping: pa.Table) -> pa.Table:
-    """What waits for a decision, most money × most doubt first; then what has no known money, most units × most doubt first.
-
-    Grain: as the mapping; suggested and unmapped rows, and mapped ones the evidence contradicts.
-    """
-    rows = [row for row in mapping.to_pylist() if row["state"] in ("suggested", "unmapped") or row["verdict"] == "CONTRADICTION"]
-    return pa.Table.from_pylist(sorted(rows, key=rank_key), schema=mapping.schema)
 
 
 def mapping_cards(accounts: pa.Table, products: pa.Table) -> list[Card]:

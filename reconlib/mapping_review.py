@@ -1,0 +1,134 @@
+"""One person at the mappings of one month: one decision at a time, or several after a preview; each is in the ledger at once.
+
+The notebook's widget and the marimo board both go through here. What somebody else decided since the month was opened is never decided
+over: the answer says so, and the page is run again (T125, T127, T129).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from reconlib.errors import DataError, SettingsError, SignOffError
+from reconlib.ledger import Event, open_ledger
+from reconlib.month import Month, month_events
+from reconlib.people import check_name
+from reconlib.reliability import Judged, judge_suggestions
+from reconlib.review.bulk import BulkPreview
+from reconlib.review.decisions import keyed, mapping_event, refuse_signed, shown_values
+from reconlib.review.folds import mapping_decisions
+from reconlib.review.undo import take_back
+
+REVIEW_AFTER_DAYS = 365  # an exclusion is looked at again after a year, unless another day is given (T130)
+Row = Mapping[str, Any]
+
+
+def judge_month(month: Month) -> list[Judged]:
+    """Every suggestion decided on up to this month, and whether it was right by what stands now."""
+    events = [event for event in month_events(month) if event.period <= str(month.period)]
+    return judge_suggestions(events, mapping_decisions(events, as_of=month.as_of, period=month.period))
+
+
+class MappingReview:
+    """Decisions on the mappings of one month by one person; holds what had been decided when it was opened."""
+
+    def __init__(self, month: Month, who: str = "") -> None:
+        """``who`` empty: RECON_WHO of the environment; without either it can be looked at, and every decision is refused."""
+        self._month = month
+        self._who = who or month.environ.get("RECON_WHO", "")
+        with open_ledger(month.ledger_url) as ledger:
+            events = ledger.events(book=month.params.book)
+        self._known = {event.subject: event.seq for event in events if event.kind == "mapping_decided"}
+        self.refusal = self._why_not(events)
+        self.review_by = month.period.end + timedelta(days=REVIEW_AFTER_DAYS)
+
+    def decide(self, row: Row, action: str, target: str = "", reason: str = "", until: date | None = None) -> list[Event]:
+        """Record one answer: ``accept``, ``reject``, ``exclude`` or ``undo``, on a row of ACCOUNT_MAPPING or PRODUCT_MAPPING.
+
+        Args:
+            row: as it was shown; what it said is kept with the decision.
+            action: ``undo`` takes this month's last decision back, and what stood before it stands again.
+            target: the client or service, of ``accept`` and ``reject``.
+            reason: an exclusion needs one.
+            until: day an exclusion is looked at again; default a year after the month.
+
+        Raises:
+            DataError: it cannot be decided so, or somebody else decided it meanwhile.
+            SettingsError: nobody is named.
+            SignOffError: the month is signed.
+        """
+        relation, vendor_id = _about(row)
+        if action == "undo":
+            with open_ledger(self._month.ledger_url) as ledger:
+                events = ledger.events(book=self._month.params.book)
+            steps = take_back(events, relation=relation, source=row["source"], vendor_id=vendor_id, period=self._month.period)
+        else:
+            excluding = action == "exclude"
+            steps = [
+                {
+                    "decision": "map" if action == "accept" else action,
+                    "target_id": None if excluding else target or None,
+                    "replaces": _replaced(row, target) if action == "accept" else None,
+                    "why": reason,
+                    "until": (until or self.review_by) if excluding else None,
+                }
+            ]
+        return self._record([(row, step) for step in steps])
+
+    def accept_all(self, preview: BulkPreview) -> list[Event]:
+        """Record one ordinary decision for every row of a preview, all or none.
+
+        Raises:
+            DataError: there is nothing in it, or somebody else decided one of its rows meanwhile.
+            SettingsError: nobody is named.
+            SignOffError: the month is signed.
+        """
+        if not preview.rows:
+            raise DataError("no row would be accepted", where="bulk", hint="lower the threshold, or decide one by one")
+        target = "client_id" if preview.relation == "account" else "service_id"
+        return self._record([(row, {"decision": "map", "target_id": row[target], "why": preview.why}) for row in preview.rows])
+
+    def _why_not(self, events: Iterable[Event]) -> str:
+        try:
+            refuse_signed(events, self._month.params.book, str(self._month.period))
+            check_name(self._who)
+        except (SignOffError, SettingsError) as error:
+            return str(error)
+        return ""
+
+    def _record(self, answers: Sequence[tuple[Row, Mapping[str, Any]]]) -> list[Event]:
+        book, period = self._month.params.book, self._month.period
+        facts: dict[str, Any] = {"book": book, "period": period, "who": check_name(self._who), "at": self._month.now()}
+        events = []
+        for row, answer in answers:
+            relation, vendor_id = _about(row)
+            about: dict[str, Any] = {"relation": relation, "source": row["source"], "vendor_id": vendor_id}
+            events.append(mapping_event(**facts, **about, **answer, seen=shown_values(row)))
+
+        def check(standing: list[Event]) -> None:
+            refuse_signed(standing, book, str(period))
+            self._refuse_decided_since(standing, {event.subject for event in events})
+
+        with open_ledger(self._month.ledger_url) as ledger:
+            last = {event.subject: event for event in ledger.events(book=book, kind="mapping_decided")}
+            recorded = ledger.append_all([keyed(event, last.get(event.subject)) for event in events], check=check)
+        self._known |= {event.subject: event.seq for event in recorded}
+        return recorded
+
+    def _refuse_decided_since(self, standing: Iterable[Event], subjects: set[str]) -> None:
+        for event in standing:
+            if event.subject in subjects and event.kind == "mapping_decided" and event.seq > self._known.get(event.subject, 0):
+                what = f"decided meanwhile by {event.who}: {event.values['decision']}"
+                raise DataError(what, where=event.subject, hint="run the page again to see it, then decide")
+
+
+def _about(row: Row) -> tuple[str, str]:
+    relation = "account" if "vendor_account_id" in row else "product"
+    return relation, row[f"vendor_{relation}_id"]
+
+
+def _replaced(row: Row, target: str) -> str | None:
+    """The service a contradicted product counts for, where another is put in its place."""
+    known = row.get("service_id")
+    return known if row.get("verdict") == "CONTRADICTION" and known != target else None

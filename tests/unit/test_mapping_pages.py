@@ -1,0 +1,149 @@
+"""Page 20's tables: why in plain words, contradictions, what changed, how good suggestions were, what was decided."""
+
+from __future__ import annotations
+
+import doctest
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from reconlib import reliability
+from reconlib.charts import plot_reliability
+from reconlib.ledger import Event
+from reconlib.period import Period
+from reconlib.reliability import Judged, measure_reliability
+from reconlib.report.pages import mapping_history, mapping_queue, mapping_why
+from reconlib.review import bulk
+from reconlib.schema import ACCOUNT_MAPPING, PRODUCT_MAPPING, TableSchema, make_table
+
+NAMES = {"account": {"7": "Acme", "8": "Acme Capital"}, "product": {"1": "EDR"}}
+
+
+def mapping(schema: TableSchema, *rows: dict[str, Any]) -> pa.Table:
+    empty: dict[str, Any] = {"text": "x", "qty": Decimal(0), "amount": Decimal(0)}
+    full = [
+        {c.name: None if c.null else empty[c.kind] for c in schema.columns} | {"doubt": Decimal(0), schema.key[1]: str(i)} | row
+        for i, row in enumerate(rows)
+    ]
+    return make_table(schema, full)
+
+
+def account(name: str, **more: Any) -> dict[str, Any]:
+    return {"account_name": name, "state": "suggested", "doubt": Decimal("0.5"), "units_qty": Decimal(2), "evidence": name} | more
+
+
+def test_the_examples_hold() -> None:
+    for module in (mapping_why, reliability, bulk):
+        assert doctest.testmod(module, extraglobs={"Decimal": Decimal}).failed == 0
+
+
+def test_why_says_evidence_words_and_what_is_against_it_in_plain_words() -> None:
+    row = account("North Dental Group", reason="domain northdental.com", conflicts="North / South", points_domain=Decimal("4.10"))
+    row |= {"our_explained": "dental", "our_unexplained": "south", "vendor_explained": "dental", "vendor_unexplained": "north group"}
+    row |= {
+        "points_conflict": Decimal("-3.27"),
+        "points_phone": Decimal(0),
+        "client_name": "South Dental",
+        "probability": Decimal("0.6249"),
+    }
+    row |= {"runner_up_name": "Acme Capital", "runner_up_probability": Decimal("0.1100")}
+    (shown,) = mapping_queue.list_queue(mapping(ACCOUNT_MAPPING, row)).to_pylist()
+    words = "words 1 of 2 of ours (not: south), 1 of 3 of theirs (not: north group)"
+    assert shown["why"] == f"domain northdental.com; {words}; against it: North / South"
+    assert shown["points"] == "points: domain +4.1, conflicts −3.3"
+    assert (shown["suggested"], shown["probability"], shown["runner_up"]) == ("South Dental", Decimal("0.62"), "Acme Capital 0.11")
+
+
+def test_a_probability_is_never_shown_higher_than_it_is() -> None:
+    assert mapping_why.say_probability(Decimal("0.9799")) == "0.97"
+    assert mapping_why.floor_probability(Decimal("0.9999")) == Decimal("0.99")
+
+
+def test_a_contradicted_mapping_waits_with_the_better_one_and_a_settled_one_does_not() -> None:
+    rows = [
+        account(
+            "moved",
+            state="mapped",
+            verdict="CONTRADICTION",
+            client_name="Acme",
+            runner_up_name="Acme Capital",
+            runner_up_probability=Decimal("0.9"),
+            decided_by="rule",
+        ),
+        account("fine", state="mapped", verdict="AUTO", client_name="Acme"),
+        account("new", change="new account"),
+    ]
+    accounts = mapping(ACCOUNT_MAPPING, *rows)
+    products = mapping(PRODUCT_MAPPING, {"product_name": "E3", "state": "mapped", "verdict": "CONTRADICTION", "service_name": "EDR"})
+    assert mapping_queue.list_queue(accounts)["suggested"].to_pylist() == ["mapped to Acme: contradicted", "no suggestion"]
+    found = mapping_queue.list_contradictions(accounts, products).to_pylist()
+    assert [(row["name"], row["mapped_to"], row["better"], row["decided_by"]) for row in found] == [
+        ("moved", "Acme", "Acme Capital 0.90", "rule"),
+        ("E3", "EDR", "", None),
+    ]
+    assert mapping_queue.list_changed(accounts, products)["change"].to_pylist() == ["new account"]
+
+
+def judged(number: int, *, right: bool = True, p: str = "0.9") -> Judged:
+    return Judged(
+        "account",
+        "m365",
+        str(number),
+        f"tenant {number}",
+        "7",
+        Decimal(p),
+        "AUTO",
+        right,
+        () if right else ("8",),
+        "Ana",
+        "2026-11-03T06:00:00Z",
+    )
+
+
+def test_reliability_is_a_table_from_thirty_on_and_a_sentence_below() -> None:
+    few = measure_reliability([judged(i) for i in range(28)])
+    assert mapping_history.list_bins(few).num_rows == 0
+    assert mapping_history.say_missing(few) == "28 suggestions have been judged; 2 more are needed before a share says anything."
+    assert [card[1] for card in mapping_history.reliability_cards(few)] == [28, "28 of 28", "too early"]
+    assert "2 more" in plot_reliability(few).layout.title.text
+    found = measure_reliability([judged(i, right=i % 2 == 0) for i in range(40)])
+    (row,) = mapping_history.list_bins(found).to_pylist()
+    assert (row["range"], row["suggestions"], row["right"], row["true_share"]) == ("0.90 to under 0.95", 40, 20, Decimal("0.50"))
+    assert row["gap"] == "says too much"
+    assert mapping_history.reliability_cards(found)[2][1] == "40.0 points"
+    assert list(plot_reliability(found).data[1].y) == [0.5]
+
+
+def test_wrong_suggestions_are_named_the_surest_first() -> None:
+    table = mapping_history.list_errors([judged(1, right=False, p="0.6"), judged(2), judged(3, right=False, p="0.99")], NAMES)
+    assert [(row["name"], row["suggested"], row["became"], row["probability"]) for row in table.to_pylist()] == [
+        ("tenant 3", "Acme", "Acme Capital", Decimal("0.99")),
+        ("tenant 1", "Acme", "Acme Capital", Decimal("0.60")),
+    ]
+
+
+def test_decisions_of_the_month_say_who_what_and_what_was_shown_latest_first() -> None:
+    def event(decision: str, target: str | None, period: str = "2026-10", **seen: Any) -> Event:
+        values = {
+            "relation": "account",
+            "source": "m365",
+            "vendor_id": "t",
+            "decision": decision,
+            "target_id": target,
+            "until": None,
+            "seen": seen,
+        }
+        return Event("b", period, "mapping_decided", "account/m365/t", "Ana", "2026-11-03T06:00:00Z", "why", values)
+
+    shown = {"name": "Acme tenant", "probability": "0.9812", "verdict": "AUTO", "monthly_cost": "40", "currency": "USD"}
+    events = [event("map", "7", **shown), event("undo", None), event("map", "7", period="2026-09"), event("exclude", None)]
+    table = mapping_history.list_mapping_decisions(events, Period(2026, 10), NAMES)
+    assert [(row["decision"], row["name"], row["target"]) for row in table.to_pylist()] == [
+        ("excluded", "t", None),
+        ("taken back", "t", None),
+        ("mapped", "Acme tenant", "Acme"),
+    ]
+    assert (table.to_pylist()[2]["probability"], table.to_pylist()[2]["at"]) == (Decimal("0.98"), "2026-11-03 06:00 UTC")
+    (ana,) = mapping_history.sum_by_person(table).to_pylist()
+    assert ana == {"who": "Ana", "decisions": 3, "mapped": 1, "rejected": 0, "excluded": 1, "taken_back": 1}
