@@ -83,26 +83,15 @@ def _settle(
     before: Iterable[Mapping[str, Any]],
 ) -> dict[Key, Row]:
     """What stands without the matcher, by account. ``asked``: rejected clients, those asked again, and what changed."""
+    found = _decide(rows, decided)
     known = {row["client_id"] for row in live}
     ids = _unique({r["client_code"]: r["client_id"] for r in live if r["client_code"]}, [r["client_code"] for r in live])
     ids |= {client: client for client in known}
-    names = _unique({r["client_name"]: r["client_id"] for r in live}, [r["client_name"] for r in live])
-    twice = Counter((row["source"], row["account_name"]) for row in rows)
-    had = {_key(row): row for row in before if row["state"] == "mapped" and row["decided_by"] in ("id", "exact_name")}
-    found: dict[Key, Row] = {}
 
     def settle(row: Row, client: str | None, decided_by: str, reason: str) -> None:
         rejected, again, _ = asked[_key(row)]
         if client is not None and client in known and client not in rejected and client not in again:
             found.setdefault(_key(row), mapped(client, decided_by, reason))
-
-    for row in rows:
-        one = decided[_key(row)]
-        if one and one.state == "excluded":
-            found[_key(row)] = excluded()
-        elif one and one.state == "mapped":
-            found[_key(row)] = mapped(one.targets[0], "decision", "decided by a person")
-        settle(row, ids.get(row["external_id"]), "id", f"the vendor carries PSA id {row['external_id']}")
 
     def settle_tenants() -> None:
         tenants = _tenants(rows, found)
@@ -110,7 +99,12 @@ def _settle(
             client, where = tenants.get(row["tenant_id"], (None, ""))
             settle(row, client, "id", f"the same Microsoft tenant as {where}")
 
+    for row in rows:
+        settle(row, ids.get(row["external_id"]), "id", f"the vendor carries PSA id {row['external_id']}")
     settle_tenants()
+    names = _unique({r["client_name"]: r["client_id"] for r in live}, [r["client_name"] for r in live])
+    twice = Counter((row["source"], row["account_name"]) for row in rows)
+    had = {_key(row): row for row in before if row["state"] == "mapped" and row["decided_by"] in ("id", "exact_name")}
     for row in rows:
         named = names.get(row["account_name"]) if twice[row["source"], row["account_name"]] == 1 else None
         last = had.get(_key(row))
@@ -119,6 +113,17 @@ def _settle(
         if not is_copy(asked[_key(row)][2]):
             settle(row, named, "exact_name", "name equal character for character")
     settle_tenants()
+    return found
+
+
+def _decide(rows: Sequence[Row], decided: Mapping[Key, Decided | None]) -> dict[Key, Row]:
+    found = {}
+    for row in rows:
+        one = decided[_key(row)]
+        if one and one.state == "excluded":
+            found[_key(row)] = excluded()
+        elif one and one.state == "mapped":
+            found[_key(row)] = mapped(one.targets[0], "decision", "decided by a person")
     return found
 
 

@@ -1,7 +1,7 @@
 """Every vendor product with the services it counts for: what stands, what the evidence suggests, where the two disagree (T21, T27).
 
-The first that applies stands: a person's decision, a count rule that names the product, a part number the catalogue carries, the service it
-had last month under the same id, a name equal character for character that one service has.
+The first that applies stands: a person's decision, a count rule that names the product, a part number the catalogue carries, an id of the
+same product by the alias table, the service it had last month under the same id, a name equal character for character that one service has.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reconlib.aliases import compare_attributes, read_aliases, split_attributes
+from reconlib.aliases.table import ID_KINDS
 from reconlib.mapping.changes import find_changes, is_copy
 from reconlib.mapping.decided import Decisions, asked_again
 from reconlib.mapping.links import judge_links
@@ -75,23 +77,39 @@ def suggest_products(
 
 
 class _Standing:
-    """What maps a product by itself: part numbers, last month's id, exact names."""
+    """What maps a product by itself: part numbers, ids of one product by the alias table, last month's id, exact names."""
 
     def __init__(self, active: Sequence[Row]) -> None:
         self._skus = _unique((row["vendor_sku"], row["service_id"]) for row in active if row["vendor_sku"])
         self._names = _unique((row["service_name"], row["service_id"]) for row in active)
-        self._known = {row["service_id"] for row in active}
+        self._known = {row["service_id"]: row for row in active}
+        self._aliased = _unique((key, row["service_id"]) for row in active if (key := known_product(row["vendor_sku"])))
 
     def find(self, row: Row, barred: set[str], last: Mapping[str, Any] | None, *, copied: bool) -> Row | None:
         """The service a product stands for without a person or a rule; none of the ``barred``."""
         sku, named = self._skus.get(row["sku"]), self._names.get(row["product_name"])
         had = last["service_id"] if last and last["service_id"] in self._known and last["service_id"] != named else None
+        alias = self._aliased.get(known_product(row["vendor_product_id"]) or known_product(row["sku"]))
+        if alias and compare_attributes(*(split_attributes(name) for name in (row["product_name"], self._known[alias]["service_name"]))):
+            alias = None  # one product for another segment or term: a person looks at it
         choices = [
             (sku, "id", f"the catalogue carries part number {row['sku']}"),
+            (alias, "id", f"part number {self._known[alias]['vendor_sku']} of the catalogue is the same product" if alias else ""),
             (had, "id", f"mapped last month under the same id, when it was called {last['product_name']}" if last else ""),
             (None if copied else named, "exact_name", "name equal character for character"),
         ]
         return next((mapped(service, by, why) for service, by, why in choices if service and service not in barred), None)
+
+
+def known_product(value: str | None) -> str | None:
+    """The one product that an id or part number means, by the alias table; none for a name, however well known (T21).
+
+    Example:
+        >>> known_product("O365_BUSINESS_PREMIUM") == known_product("f245ecc8-75af-4f8e-b61f-27d8114de5f3"), known_product("Visio")
+        (True, None)
+    """
+    found = {alias.product for alias in read_aliases().find(value) if alias.kind in ID_KINDS} if value else set()
+    return found.pop() if len(found) == 1 else None
 
 
 def _judge(
