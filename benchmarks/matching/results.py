@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.matching.tools import Tool
@@ -44,6 +45,17 @@ def run_speed(tool: Tool, rows: int, repeat: int) -> Result:
     failed = next((one for one in found if one.said), None)
     least = min(found, key=lambda one: one.cpu_s)
     return failed or Result(tool.name, str(rows), "speed", least.measures, least.cpu_s, max(one.peak_mb for one in found))
+
+
+def read_results(path: Path | None) -> list[Result]:
+    """What an earlier run kept; nothing where there is none."""
+    return [Result(**one) for one in json.loads(path.read_text("utf-8"))] if path and path.is_file() else []
+
+
+def write_results(path: Path, results: Iterable[Result]) -> None:
+    """Keeps what can be taken up again; a run that failed is not kept."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([asdict(one) for one in results if not one.said], indent=1) + "\n", "utf-8")
 
 
 def _run(tool: Tool, what: str, way: str, arguments: list[str]) -> Result:

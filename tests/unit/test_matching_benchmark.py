@@ -164,7 +164,7 @@ def test_greedy_leaves_decided_rows_and_their_partners_alone() -> None:
     whole = numbered()
     known = pd.DataFrame({"right_id": ["r0"], "left_id": ["l0"], "decision": ["map"]})
     case = Case("known", whole.left, whole.right, whole.truth, "one_to_one", decisions=known)
-    found = chosen_links(case, np.array([0, 1, 1]), np.array([0, 0, 1]), np.array([0.9, 0.8, 0.3]))
+    found = chosen_links(case, np.array([0, 1, 1, 0]), np.array([0, 0, 1, 2]), np.array([0.9, 0.8, 0.3, 0.2]))
     assert found["left_id"].tolist()[:2] == [None, "l1"]
 
 
