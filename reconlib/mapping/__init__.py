@@ -6,7 +6,7 @@ Everything else is a suggestion that waits, however sure it looks; what is mappe
 
 from reconlib.mapping.accounts import suggest_accounts
 from reconlib.mapping.changes import list_gone
-from reconlib.mapping.decided import Decided, Decisions
+from reconlib.mapping.decided import Decided, Decisions, bound_pair
 from reconlib.mapping.products import suggest_products
 from reconlib.mapping.ruled import names_product, reads_cloud, reads_source, rule_services
 from reconlib.mapping.stakes import NOTHING, Stakes, measure_stakes, rank_key, weigh
@@ -16,6 +16,7 @@ __all__ = [
     "Decided",
     "Decisions",
     "Stakes",
+    "bound_pair",
     "list_gone",
     "measure_stakes",
     "names_product",

@@ -52,7 +52,7 @@ def suggest_accounts(
     decided = {_key(row): decisions.get(("account", *_key(row))) for row in rows}
     asked = {_key(row): asked_again("account", decided[_key(row)], row, ours) for row in rows}
     changes = find_changes("account", rows, before)
-    settled = _settle(rows, live, decided, {key: (*pair, changes.get(key)) for key, pair in asked.items()}, before)
+    settled = _settle(rows, ours, live, decided, {key: (*pair, changes.get(key)) for key, pair in asked.items()}, before)
     judged = _judge(rows, live, decided, settled, asked, one_each, own_domains)
     links = {}
     for row in rows:
@@ -77,13 +77,14 @@ def suggest_accounts(
 
 def _settle(
     rows: Sequence[Row],
+    ours: Mapping[str, Row],
     live: Sequence[Row],
     decided: Mapping[Key, Decided | None],
     asked: Mapping[Key, tuple[frozenset[str], dict[str, str], str | None]],
     before: Iterable[Mapping[str, Any]],
 ) -> dict[Key, Row]:
     """What stands without the matcher, by account. ``asked``: rejected clients, those asked again, and what changed."""
-    found = _decide(rows, decided)
+    found = _decide(rows, decided, ours)
     known = {row["client_id"] for row in live}
     ids = _unique({r["client_code"]: r["client_id"] for r in live if r["client_code"]}, [r["client_code"] for r in live])
     ids |= {client: client for client in known}
@@ -116,13 +117,13 @@ def _settle(
     return found
 
 
-def _decide(rows: Sequence[Row], decided: Mapping[Key, Decided | None]) -> dict[Key, Row]:
+def _decide(rows: Sequence[Row], decided: Mapping[Key, Decided | None], ours: Mapping[str, Row]) -> dict[Key, Row]:
     found = {}
     for row in rows:
         one = decided[_key(row)]
         if one and one.state == "excluded":
             found[_key(row)] = excluded()
-        elif one and one.state == "mapped":
+        elif one and one.state == "mapped" and one.targets[0] in ours:
             found[_key(row)] = mapped(one.targets[0], "decision", "decided by a person")
     return found
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from reconlib.errors import DataError, SignOffError, nearest
 from reconlib.ledger import Event, Ledger, canonical_json, standing_signature, utc_text
+from reconlib.mapping import bound_pair
 from reconlib.money import to_decimal
 from reconlib.period import Period
 
@@ -119,7 +120,8 @@ def mapping_event(
 def shown_values(row: Mapping[str, Any]) -> dict[str, Any]:
     """What a row of a mapping table said when it was decided on; kept with the decision, so that suggestions can be judged by it later."""
     name, suggested = ("account_name", "client_id") if "vendor_account_id" in row else ("product_name", "service_id")
-    return {"name": row[name], "suggested_id": row.get(suggested)} | {column: row.get(column) for column in _SHOWN}
+    shown = {"name": row[name], "suggested_id": row.get(suggested)} | {column: row.get(column) for column in _SHOWN}
+    return shown | {"bound": bound_pair(row)}
 
 
 def finding_event(

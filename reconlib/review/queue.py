@@ -274,7 +274,16 @@ def _mapping_stands(event: Event, mapped: Mapping[tuple[str, str, str], MappingD
         return known is None and values["decision"] == "undo"
     if values["decision"] == "exclude":
         return (known.state, known.review_by, known.why) == ("excluded", values["until"], event.why)
-    return values["target_id"] in (known.targets if values["decision"] == "map" else known.rejected)
+    stands = values["target_id"] in (known.targets if values["decision"] == "map" else known.rejected)
+    return stands and not _is_new_knowledge(values["decision"], values["seen"], known.seen.get(values["target_id"], {}))
+
+
+def _is_new_knowledge(decision: str, seen: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
+    """Whether saying the same again says more: a rejection of what looks different now, a contradiction that is accepted."""
+    if decision == "reject":
+        return "bound" in seen and "bound" in then and seen["bound"] != then["bound"]
+    names = ("verdict", "runner_up_id", "bound")
+    return seen.get("verdict") == "CONTRADICTION" and any(seen.get(name) != then.get(name) for name in names)
 
 
 def _text(value: object) -> str:
