@@ -26,6 +26,7 @@ Row = dict[str, Any]
 BY_MAPPING = ServiceRule(used=[Count()], purchased=[Count()])  # a service no rule names: whatever is mapped to it
 MAX_WHERES = 62  # bits of a whole number that hold which conditions a record passes
 RESULTS: tuple[str, ...] = ("counts", "record_buckets", "unmatched", "keyless", "gaps", "totals")
+REPEATS = {"twin_hashes": "key_hashes"}  # table of the hashes that stand more than once -> view of all hashes
 NEVER_STALE = 10_000  # rank no record reaches
 MANY = 2_000  # different sets of attributes above which records are not grouped by them
 
@@ -93,7 +94,7 @@ def count_units(
         checks, more_views, more = checks_script(rules)
         script, results = checks + script, (*results, "split_totals", "claimed_twice")
         inputs, views = {**inputs, **more}, {**views, **more_views}
-    out = run_sql(script, inputs, values=values, views=views, results=results, engine=engine)
+    out = run_sql(script, inputs, values=values, views=views, results=results, repeats=REPEATS, engine=engine)
     buckets = check_table(RECORD_BUCKETS, out["record_buckets"].cast(RECORD_BUCKETS.arrow()))
     if is_split:
         check_splits(rules, out["split_totals"].to_pylist(), out["claimed_twice"].to_pylist(), buckets)
@@ -170,7 +171,7 @@ def _listed(
     inputs, values, views = laid_out
     pairs = [{"source": source, "vendor_account_id": account} for source, account in chosen]
     inputs["chosen"] = _table({"source": "text", "vendor_account_id": "text"}, pairs)
-    out = run_sql(read_sql("counting.sql") + script, inputs, values=values, views=views, results=results, engine=engine)
+    out = run_sql(read_sql("counting.sql") + script, inputs, values=values, views=views, results=results, repeats=REPEATS, engine=engine)
     listed = out[results[0]].select(RECORDS.names()).cast(RECORDS.arrow())
     order = [(name, "ascending") for name in ("source", "record_kind", "record_id", "service_id")]
     return {**out, results[0]: listed.sort_by(order)}

@@ -60,22 +60,29 @@ def run_sql(
     results: tuple[str, ...],
     values: Mapping[str, Any] | None = None,
     views: Mapping[str, exp.Expression] | None = None,
+    repeats: Mapping[str, str] | None = None,
     engine: Engine = DUCKDB,
 ) -> dict[str, pa.Table]:
     """Tables a script makes out of other tables.
 
     ``tables`` are Arrow tables or Parquet paths; ``values`` stand in the script as one-row table ``run``; ``views`` are built
-    expressions. ``results`` names the tables and views the script creates that are returned. Rows come in no order.
+    expressions. ``repeats`` names tables that hold what a view of one column of hashes, made by the script, says more than once.
+    ``results`` names the tables and views the script creates that are returned. Rows come in no order.
     """
     import pyarrow as pa
 
     inputs = {**tables, "run": pa.Table.from_pylist([dict(values or {"_": 0})])}
     run = _run_spark if engine.name == "spark" else _run_duckdb
-    return run(script, inputs, views or {}, results, engine)
+    return run(script, inputs, views or {}, repeats or {}, results, engine)
 
 
 def _run_duckdb(
-    script: str, tables: Mapping[str, pa.Table | Path], views: Mapping[str, exp.Expression], results: tuple[str, ...], engine: Engine
+    script: str,
+    tables: Mapping[str, pa.Table | Path],
+    views: Mapping[str, exp.Expression],
+    repeats: Mapping[str, str],
+    results: tuple[str, ...],
+    engine: Engine,
 ) -> dict[str, pa.Table]:
     import duckdb
 
@@ -90,7 +97,7 @@ def _run_duckdb(
                     "memory_limit": limit,
                 }
                 with duckdb.connect(config=config) as connection:
-                    return _executed(connection, script, tables, views, results)
+                    return _executed(connection, script, tables, views, repeats, results)
         except duckdb.OutOfMemoryException as error:
             if limit == last:
                 hint = "give params a larger memory_limit, or run engine: spark"
@@ -105,12 +112,18 @@ def _is_small(tables: Mapping[str, pa.Table | Path]) -> bool:
     return held < SMALL_BYTES and all(path.is_file() and path.stat().st_size < SMALL_BYTES // 8 for path in paths)
 
 
+BATCH_ROWS = 1 << 17
 SMALL_BYTES = 64_000_000  # in memory; an eighth of it as Parquet
 MEMORY_LIMITS = ("256MB", "1GB", "4GB")  # tried in turn; a small one is quicker too, because buffers stay in the processor's cache
 
 
 def _executed(
-    connection: Any, script: str, tables: Mapping[str, pa.Table | Path], views: Mapping[str, exp.Expression], results: tuple[str, ...]
+    connection: Any,
+    script: str,
+    tables: Mapping[str, pa.Table | Path],
+    views: Mapping[str, exp.Expression],
+    repeats: Mapping[str, str],
+    results: tuple[str, ...],
 ) -> dict[str, pa.Table]:
     for name, table in tables.items():
         if isinstance(table, Path):
@@ -122,12 +135,32 @@ def _executed(
         for name, view in built.ready():
             connection.execute(f"CREATE VIEW {exp.to_identifier(name).sql('duckdb')} AS {view.sql('duckdb', copy=False)}")
         connection.execute(statement)
-        built.standing.add(_created(statement.query))
+        built.standing.add(made := _created(statement.query))
+        for name in (name for name, view in repeats.items() if view == made):
+            connection.register(name, _repeated(connection, made))
+            built.standing.add(name)
     return {name: connection.table(name).to_arrow_table() for name in results}
 
 
+def _repeated(connection: Any, view: str) -> pa.Table:
+    """Hashes a view says more than once. They come in as one array and are sorted there: a third of what grouping them by hash costs."""
+    import numpy as np
+    import pyarrow as pa
+
+    hashes = connection.table(view)
+    batches = hashes.to_arrow_reader(BATCH_ROWS)
+    found = np.concatenate([np.empty(0, np.uint64), *(batch.column(0).to_numpy() for batch in batches)])
+    found.sort()
+    return pa.table({hashes.columns[0]: np.unique(found[1:][found[1:] == found[:-1]])})
+
+
 def _run_spark(
-    script: str, tables: Mapping[str, pa.Table | Path], views: Mapping[str, exp.Expression], results: tuple[str, ...], engine: Engine
+    script: str,
+    tables: Mapping[str, pa.Table | Path],
+    views: Mapping[str, exp.Expression],
+    repeats: Mapping[str, str],
+    results: tuple[str, ...],
+    engine: Engine,
 ) -> dict[str, pa.Table]:
     session = open_spark(engine)
     built, kept = _Views(views, set(tables)), []
@@ -145,6 +178,10 @@ def _run_spark(
                 kept.append(frame)
             frame.createOrReplaceTempView(name)
             built.standing.add(name)
+            for repeat in (repeat for repeat, view in repeats.items() if view == name):
+                column = frame.columns[0]
+                frame.groupBy(column).count().where("count > 1").select(column).createOrReplaceTempView(repeat)
+                built.standing.add(repeat)
         return {name: session.table(name).toArrow() for name in results}
     finally:
         for frame in kept:

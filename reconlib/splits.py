@@ -197,7 +197,7 @@ def check_splits(rules: Rules, totals: Iterable[Row], twice: Iterable[Row], buck
 
 def unmatched_parts(rules: Rules, buckets: pa.Table, complete: Collection[str]) -> list[Row]:
     """Parts that claimed no record of a source that was received whole: rule, service_id (null), sources."""
-    ended = _used(buckets)
+    ended = _used(buckets) if rules.tenant_splits else {}
     return [
         {"rule": f"tenant_splits.{number}.parts.{name}", "service_id": None, "sources": one.source}
         for number, one in enumerate(rules.tenant_splits)
