@@ -129,6 +129,7 @@ class Params(Strict):
     ledger: LedgerAddress | None = None  # null: SQLite in the workspace; env: what RECON_LEDGER holds
     archive: Text = "reports"
     rules: list[Text] = Field(default_factory=list)
+    aliases: list[Text] = Field(default_factory=list)  # own tables of product names and ids, beside the packaged one
     engine: Literal["duckdb", "spark"] = "duckdb"
     spark: Annotated[str, Field(pattern=r"^(local\[(\d+|\*)\]|(spark|sc)://\S+)$")] = (
         "local[2]"  # engine spark: where; sc:// is Spark Connect

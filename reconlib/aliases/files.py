@@ -128,7 +128,7 @@ def _alias_rows(text: str, where: str, *, kinds: tuple[str, ...]) -> Iterator[Ro
         since, until = _day(cells, "since", here), _day(cells, "until", here)
         if since and until and until < since:
             raise DataError(f"ends on {until}, before it begins on {since}", where=f"{here}, column until", hint="swap or mend the dates")
-        value = _filled(cells, "value", here)
+        value = check_value(_filled(cells, "value", here), f"{here}, column value")
         if cells["kind"] == "guid" and not GUID.fullmatch(value.lower()):
             raise DataError(f"{value!r} is no GUID", where=f"{here}, column value", hint="such as cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46")
         yield Row(Alias(_product_key(cells["product"], here), cells["kind"], value, since, until, _filled(cells, "source", here)), here)
@@ -162,6 +162,17 @@ def _filled(cells: dict[str, str], column: str, here: str) -> str:
     if not cells[column]:
         raise DataError("is empty", where=f"{here}, column {column}", hint="every row says it")
     return cells[column]
+
+
+def check_value(text: str, where: str) -> str:
+    """The text, unless a spreadsheet would run it or a terminal would obey it.
+
+    Raises:
+        DataError: it begins like a formula, or holds a control character.
+    """
+    if text.startswith(("=", "+", "-", "@")) or not text.isprintable():
+        raise DataError(f"{text!r} is no name or id", where=where, hint="it begins like a formula, or holds a character nobody sees")
+    return text
 
 
 def _day(cells: dict[str, str], column: str, here: str) -> date | None:

@@ -95,7 +95,8 @@ def test_readme_has_every_exit_code() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "GLOSSARY.md", "docs/rules.md", "docs/writing_rules.md", "reports/README.md"]
+    "page",
+    ["README.md", "CONTRIBUTING.md", "GLOSSARY.md", "docs/rules.md", "docs/writing_rules.md", "docs/aliases.md", "reports/README.md"],
 )
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     targets = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text("utf-8"))
