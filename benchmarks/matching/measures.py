@@ -47,14 +47,15 @@ def measure_case(case: Case, suggested: pd.DataFrame) -> Measures:
 
 
 def best_links(suggested: pd.DataFrame) -> pd.DataFrame:
-    """right_id, left_id, probability, verdict of what ``suggest_links`` returned; a row without a link shows its first proposal."""
-    links = suggested[["right_id", "left_id", "probability", "verdict"]].copy()
-    links["left_id"] = links["left_id"].astype("object")
-    bare = links["left_id"].isna()
-    if "proposals" in suggested and bare.any():
-        first = [found[0] if found is not None and len(found) else (None, np.nan) for found in suggested.loc[bare, "proposals"]]
-        links.loc[bare, "left_id"] = pd.Series([one for one, _ in first], index=links.index[bare], dtype="object")
-        links.loc[bare, "probability"] = pd.Series([float(p) for _, p in first], index=links.index[bare])
+    """right_id, left_id, probability, verdict of what ``suggest_links`` returned.
+
+    A row whose best link is too unlikely to be shown keeps that link's probability: it counts by its first proposal. A row without
+    a probability has no link; where the relation is 1:1 its proposals belong to other rows.
+    """
+    links = suggested[["right_id", "left_id", "probability", "verdict"]].astype({"left_id": "object"})
+    unlikely = links["left_id"].isna() & links["probability"].notna()
+    if unlikely.any():
+        links.loc[unlikely, "left_id"] = [found[0][0] for found in suggested.loc[unlikely, "proposals"]]
     return links
 
 

@@ -9,7 +9,7 @@ from benchmarks.machine import machine_words
 from benchmarks.matching.plan import CALIBRATION, FIFTY, HALF, PLAIN, SIZES, TARGETS, Target, removals
 from benchmarks.matching.results import Result
 from benchmarks.matching.tools import OURS, RECIPE
-from benchmarks.matching.with_reconlib import prior_without
+from benchmarks.matching.with_reconlib import has_seen
 
 PACKAGES = ("pandas", "numpy", "scipy", "scikit-learn", "rapidfuzz", "sparse-dot-topn", "recordlinkage", "splink", "duckdb")
 WORDS = {
@@ -75,12 +75,10 @@ def _quality_row(one: Result) -> str:
 
 def _prior_words(results: Iterable[Result]) -> str:
     names = dict.fromkeys(one.what for one in results if one.tool == OURS.name and one.way in (PLAIN, HALF, FIFTY))
-    shipped = [name for name in names if prior_without(name) is None]
-    if not shipped:
-        return "reconlib judges each set by a prior learnt on all the other sets.\n\n"
-    return (
-        f"reconlib judges by the shipped prior, which may have seen the set, for: {', '.join(shipped)}; else by one learnt without it.\n\n"
-    )
+    seen = [name for name in names if has_seen(name)]
+    if not seen:
+        return "reconlib judges each set by a prior that was learnt without it.\n\n"
+    return f"reconlib judges by the shipped prior, which has seen the set, for: {', '.join(seen)}; else by one learnt without it.\n\n"
 
 
 def _targets(results: Sequence[Result]) -> str:

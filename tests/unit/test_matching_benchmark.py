@@ -89,10 +89,12 @@ def test_calibration_error_is_weighted_by_rows_and_knows_certainty() -> None:
     assert calibration_error(np.array([1.0, 0.55, 0.55, 0.55]), np.array([False, True, True, False])) == pytest.approx((1 + 2 - 1.65) / 4)
 
 
-def test_a_row_without_link_counts_by_its_first_proposal() -> None:
-    suggested = links_of("r1 l1 0.9 AUTO\nr2 - - UNMATCHED\nr3 - - UNMATCHED").assign(proposals=[(("l1", 0.9),), (("l2", 0.2),), ()])
+def test_a_link_too_unlikely_to_be_shown_still_counts_and_a_row_without_probability_has_none() -> None:
+    suggested = links_of("r1 l1 0.9 AUTO\nr2 - 0.04 UNMATCHED\nr3 - - UNMATCHED")
+    suggested = suggested.assign(proposals=[(("l1", 0.9),), (("l2", 0.04), ("l9", 0.01)), (("l1", 0.5),)])
     assert best_links(suggested)["left_id"].tolist()[:2] == ["l1", "l2"]
-    assert measure(best_links(suggested), truth_of("r1=l1", "r2=l2", "r3=l3")).top1 == pytest.approx(2 / 3)
+    found = measure(best_links(suggested), truth_of("r1=l1", "r2=l2", "r3=l3"))
+    assert (found.top1, found.proposed) == (pytest.approx(2 / 3), 2)
 
 
 def test_open_world_removes_three_of_ten_partners_and_keeps_every_right_row() -> None:
