@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = Mapping[str, Any]
-LIKELY = Decimal("0.60")  # a suggestion this good may well be right: the count it is left out of is not certain
+LIKELY = Decimal("0.50")  # a suggestion likelier right than wrong: the count it is left out of is not certain
+_SPEAKS = ("id", "alias", "domain", "phone", "address", "name", "conflict")  # evidence of its own; that nothing else is near is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +154,10 @@ def waiting_for(row: Row, known: Known) -> list[str]:
 
 
 def is_likely(suggestion: Row) -> bool:
-    """Whether a suggestion with units on it may well be right: the count it is left out of is not certain."""
-    return bool(suggestion["state"] == "suggested" and suggestion["units_qty"] and suggestion["probability"] >= LIKELY)
+    """Whether a suggestion with units on it is likelier right than wrong, by evidence of its own: what counts without it is not certain."""
+    if suggestion["state"] != "suggested" or not suggestion["units_qty"] or suggestion["probability"] < LIKELY:
+        return False
+    return sum(suggestion[f"points_{kind}"] or Decimal(0) for kind in _SPEAKS) > 0
 
 
 def sources_read(service_code: str, rules: Rules, connectors: Mapping[str, str]) -> list[str]:

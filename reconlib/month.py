@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 from reconlib.engine import Engine
 from reconlib.errors import DataError, SettingsError, SignOffError, nearest
 from reconlib.locks import hold_lock
-from reconlib.period import Period
+from reconlib.period import Period, parse_period
 from reconlib.rules import Rules, read_rules
 from reconlib.schema import CANONICAL, CHANGES, ROLL_FORWARD, STAGES, make_table
 from reconlib.settings import Params, billing_period, read_environ, read_ledger_url, read_params
@@ -71,6 +71,18 @@ class Month:
         """The same book a month earlier."""
         earlier = self.period.previous
         return replace(self, period=earlier, as_of=earlier.end, as_signed=False, moment="pre_invoice")
+
+    @property
+    def mapping_period(self) -> Period:
+        """The last month whose mapping decisions hold here: its own, unless params say a later one (T31)."""
+        later = self.params.mapping_as_of.get(str(self.period))
+        return parse_period(later) if later else self.period
+
+    @property
+    def declared_as_of(self) -> str:
+        """The as-of day as pages show it, with whatever the month was mapped with beside its own decisions (T31)."""
+        own = self.mapping_period == self.period
+        return str(self.as_of) if own else f"{self.as_of}, mapped with what was decided until {self.mapping_period}"
 
     @property
     def is_post_invoice(self) -> bool:

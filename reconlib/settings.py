@@ -138,6 +138,7 @@ class Params(Strict):
         None  # engine duckdb: never more; what does not fit goes to disk
     )
     materiality: Money = "0.00"  # money a month above which every finding must be decided before signing
+    mapping_as_of: dict[Text, Text] = Field(default_factory=dict)  # month: the later month whose mapping decisions it is run with (T31)
     sources: dict[Slug, Source]
     sandbox: Sandbox | None = None
 
@@ -153,6 +154,18 @@ class Params(Strict):
                 raise ValueError(f"{pair[0]} to {pair[1]} stands twice, as rates.{seen[pair]} and rates.{number}; keep one")
             seen[pair] = number
         return rates
+
+    @field_validator("mapping_as_of")
+    @classmethod
+    def _later_mapping(cls, months: dict[str, str]) -> dict[str, str]:
+        for month, later in months.items():
+            try:
+                mended = parse_period(later) > parse_period(month)
+            except SettingsError as error:
+                raise ValueError(error.what) from None
+            if not mended:
+                raise ValueError(f"{later} is not after {month}: a month knows its own decisions and those before it already")
+        return months
 
     @property
     def workspace_dir(self) -> Path:

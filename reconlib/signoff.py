@@ -63,9 +63,13 @@ def check_gates(
     materiality: Decimal,
     as_of: date,
     period: Period | None = None,
+    mapping_period: Period | None = None,
     overrides: Sequence[Override | ProductOverride] = (),
 ) -> tuple[Gate, ...]:
-    """Every gate of a month, open or not (T128). ``findings`` carry their decisions already; ``period`` is ``as_of``'s unless said."""
+    """Every gate of a month, open or not (T128). ``findings`` carry their decisions already; ``period`` is ``as_of``'s unless said.
+
+    ``mapping_period`` is the last month whose mapping decisions hold; ``period``, unless said.
+    """
     known, rows, period = list(events), findings.to_pylist(), period or Period(as_of.year, as_of.month)
     failed = [f"{row['source']} {row['status']}" for row in status.to_pylist() if row["status"] != "complete"]
     undecided = [row for row in rows if row["status"] == "open"]
@@ -98,7 +102,7 @@ def check_gates(
         ),
         _gate(
             "exclusions",
-            _bad_exclusions(known, (accounts, products), rows, period, as_of, overrides),
+            _bad_exclusions(known, (accounts, products), rows, (period, mapping_period or period), as_of, overrides),
             "every exclusion has a reason and is under review",
             "exclusions without a reason or past their review",
             "20 Mapping review",
@@ -304,14 +308,15 @@ def _bad_exclusions(
     events: list[Event],
     tables: tuple[pa.Table, pa.Table],
     findings: Iterable[Mapping[str, Any]],
-    period: Period,
+    periods: tuple[Period, Period],
     as_of: date,
     overrides: Sequence[Override | ProductOverride],
 ) -> list[str]:
+    period, mapping_period = periods
     here = {("account", row["source"], row["vendor_account_id"]) for row in tables[0].to_pylist()}
     here |= {("product", row["source"], row["vendor_product_id"]) for row in tables[1].to_pylist()}
     bad = []
-    for key, decision in sorted(mapping_decisions(events, as_of=as_of, period=period).items()):
+    for key, decision in sorted(mapping_decisions(events, as_of=as_of, period=mapping_period).items()):
         run_out = decision.review_by is not None and decision.review_by < as_of and decision.state == "open"
         if key in here and (run_out or (decision.state == "excluded" and not decision.why)):
             bad.append(f"{'/'.join(key)} {f'until {decision.review_by}' if run_out else 'without a reason'}")

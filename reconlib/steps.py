@@ -163,10 +163,10 @@ def map_month(month: Month) -> Mapped:
 
 
 def standing_mapping(month: Month) -> dict[tuple[str, str, str], MappingDecision]:
-    """What people decided about accounts and products, as this month knows of it (T31)."""
+    """What people decided about accounts and products: what this month knows of, or what params say it is run with (T31)."""
     from reconlib.review import mapping_decisions
 
-    return mapping_decisions(month_events(month), as_of=month.as_of, period=month.period)
+    return mapping_decisions(month_events(month), as_of=month.as_of, period=month.mapping_period)
 
 
 def around_mapping(month: Month) -> dict[str, Any]:

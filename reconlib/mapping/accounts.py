@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconlib.mapping.changes import find_changes, is_copy
 from reconlib.mapping.decided import Decided, Decisions, asked_again
-from reconlib.mapping.links import Relation, judge_links
+from reconlib.mapping.links import Relation, audit_links
 from reconlib.mapping.merging import contradict, excluded, mapped, merge_link, quiet_accepted
 from reconlib.mapping.stakes import NOTHING, Stakes, weigh
 from reconlib.schema import ACCOUNT_MAPPING, make_table
@@ -157,16 +157,19 @@ def _judge(
         if relation == "many_to_one":
             mine += [row for row in rows if row["source"] != source and _is_taught(row, decided[_key(row)], live)]
         right = [{"id": _joint(row), "name": row["account_name"], "external_id": row["external_id"]} | _contact(row) for row in mine]
-        standing = []
+        standing: list[Row] = []
+        named = {}
         for row in mine:
             link = settled.get(_key(row), {})
             if link.get("state") == "excluded":
                 standing.append({"right_id": _joint(row), "left_id": None, "decision": "exclude"})
+            elif link.get("id") in known and link["decided_by"] == "exact_name":
+                named[_joint(row)] = link["id"]
             elif link.get("id") in known:
                 standing.append({"right_id": _joint(row), "left_id": link["id"], "decision": "map"})
             rejected = sorted(asked[_key(row)][0] & known)
             standing += [{"right_id": _joint(row), "left_id": client, "decision": "reject"} for client in rejected]
-        answer = judge_links(left, right, standing, relation=relation, own_domains=own_domains)
+        answer = audit_links(left, right, standing, named, relation=relation, own_domains=own_domains)
         found |= {_key(row): answer[_joint(row)] for row in mine if row["source"] == source}
     return found
 

@@ -39,10 +39,7 @@ def judge_links(
         return {row["id"]: {"verdict": "UNMATCHED", "reason": "there is nothing to compare it with"} for row in right}
     import pandas as pd
 
-    try:
-        from reconlib.matching import suggest_links  # type: ignore[attr-defined]
-    except ImportError:
-        from reconlib.mapping.first_links import suggest_links
+    from reconlib.matching import suggest_links
 
     frames = (
         pd.DataFrame([{"id": row["id"]} | {name: row.get(name) for name in _TEXTS} for row in side], dtype=object) for side in (left, right)
@@ -50,6 +47,40 @@ def judge_links(
     standing = pd.DataFrame(list(decided), columns=["right_id", "left_id", "decision"], dtype=object)
     answer = suggest_links(*frames, relation=relation, decisions=standing, own_domains=tuple(own_domains))
     return {row["right_id"]: _columns(row) for row in answer.to_dict("records")}
+
+
+def audit_links(
+    left: Sequence[Mapping[str, Any]],
+    right: Sequence[Mapping[str, Any]],
+    decided: Sequence[Mapping[str, Any]],
+    named: Mapping[str, str],
+    *,
+    relation: Relation,
+    own_domains: Iterable[str] = (),
+) -> dict[str, Row]:
+    """As ``judge_links``, where some stand by their name alone: these are judged, and teach nothing.
+
+    Equal names say nothing about how unlike a right name may be; taught by hundreds of them the matcher would trust no other. So it is
+    asked without them, and again only about those it would have put elsewhere.
+
+    Args:
+        left: what we own.
+        right: what one vendor calls it.
+        decided: what people and ids settled, and what was rejected.
+        named: right id -> left id of what stands by its name.
+        relation: whether several of ``right`` may belong to one of ``left``.
+        own_domains: the MSP's own.
+    """
+    found = judge_links(left, right, decided, relation=relation, own_domains=own_domains)
+    doubted = [
+        {"right_id": right_id, "left_id": left_id, "decision": "map"}
+        for right_id, left_id in named.items()
+        if found[right_id].get("id") not in (None, left_id)
+    ]
+    if not doubted:
+        return found
+    again = judge_links(left, right, [*decided, *doubted], relation=relation, own_domains=own_domains)
+    return found | {one["right_id"]: again[one["right_id"]] for one in doubted}
 
 
 def _columns(row: Mapping[Any, Any]) -> Row:

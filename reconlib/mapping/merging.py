@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconlib.mapping.decided import Decided, is_accepted
+from reconlib.schema import EVIDENCE_KINDS
 
 Row = dict[str, Any]
 
@@ -35,10 +36,11 @@ def merge_link(settled: Row | None, judged: Row, again: Mapping[str, str]) -> Ro
         target = judged.get("id") if judged.get("verdict") != "UNMATCHED" else None
         said = "; ".join(text for text in (again.get(target or ""), judged.get("reason")) if text)
         return {**judged, "id": target, "state": "suggested" if target else "unmapped", "reason": said or "nothing like it"}
+    is_judged = any(judged.get(f"points_{kind}") for kind in EVIDENCE_KINDS)
+    if settled["state"] == "excluded" or not is_judged or judged.get("id") != settled["id"]:
+        return {**settled, "verdict": None}  # nothing to say for or against
     link = {**judged, **settled}
-    if settled["state"] == "excluded" or judged.get("verdict") == "UNMATCHED":
-        link["verdict"] = None  # nothing to say for or against
-    elif judged.get("verdict") == "CONTRADICTION":
+    if judged.get("verdict") == "CONTRADICTION":
         link["reason"] = f"{settled['reason']}, but {judged['reason']}"
     return link
 

@@ -14,7 +14,7 @@ from reconlib.aliases import compare_attributes, read_aliases, split_attributes
 from reconlib.aliases.table import ID_KINDS
 from reconlib.mapping.changes import find_changes, is_copy
 from reconlib.mapping.decided import Decisions, asked_again
-from reconlib.mapping.links import judge_links
+from reconlib.mapping.links import audit_links
 from reconlib.mapping.merging import excluded, mapped, merge_link, quiet_accepted
 from reconlib.mapping.ruled import rule_services
 from reconlib.mapping.stakes import NOTHING, Stakes, weigh
@@ -125,16 +125,19 @@ def _judge(
     for source in sorted({row["source"] for row in rows}):
         mine = [row for row in rows if row["source"] == source]
         right = [{"id": r["vendor_product_id"], "name": r["product_name"], "sku": r["sku"], "term": r["term"]} for r in mine]
-        standing = []
+        standing: list[Row] = []
+        named = {}
         for row in mine:
             links = settled.get(_key(row), [])
             if links and links[0]["state"] == "excluded":
                 standing.append({"right_id": row["vendor_product_id"], "left_id": None, "decision": "exclude"})
-            elif len(links) == 1 and links[0]["id"] in known:
+            elif len(links) == 1 and links[0]["id"] in known and links[0]["decided_by"] == "exact_name":
+                named[row["vendor_product_id"]] = links[0]["id"]
+            elif len(links) == 1 and links[0]["id"] in known and links[0]["decided_by"] != "rule":  # a rule says nothing about names
                 standing.append({"right_id": row["vendor_product_id"], "left_id": links[0]["id"], "decision": "map"})
             rejected = sorted(asked[_key(row)][0] & known)
             standing += [{"right_id": row["vendor_product_id"], "left_id": service, "decision": "reject"} for service in rejected]
-        answer = judge_links(left, right, standing, relation="many_to_one")
+        answer = audit_links(left, right, standing, named, relation="many_to_one")
         found |= {_key(row): {} if len(settled.get(_key(row), [])) > 1 else answer[row["vendor_product_id"]] for row in mine}
     return found
 

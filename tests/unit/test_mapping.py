@@ -37,7 +37,7 @@ def test_t21_t24_anything_else_is_a_suggestion_with_probability_reason_and_runne
     assert (row["state"], row["client_id"], row["reason"], row["runner_up_id"]) == (
         "suggested",
         "Acme Corp",
-        "words in common: acme",
+        "the same name",
         "Acme Capital",
     )
     assert Decimal(0) < row["runner_up_probability"] < row["probability"] <= 1  # type: ignore[operator]
