@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from reconlib.aliases.attributes import Attributes, compare_attributes, split_attributes
+from reconlib.aliases.attributes import Attributes, split_attributes
+from reconlib.aliases.conflicts import compare_attributes
 from reconlib.aliases.files import read_aliases
 from reconlib.aliases.phrases import modern_name
 from reconlib.aliases.table import Alias, AliasTable, Product, name_key

@@ -1,13 +1,13 @@
-"""What a product's name says beside the product: term, billing plan, segment, add-on, plan number, size, unit. Split out, and compared.
+"""What a product's name says beside the product, taken out of it: term, billing plan, segment, add-on, plan number, size, unit.
 
 "Business Premium" and "Business Premium (Nonprofit)" are two products at two prices, and to any measure of strings nearly one. So a
-qualifier is never thrown away: it is taken out of the name into an attribute, and attributes that disagree forbid a link nobody looked at.
-Term and billing plan left unsaid are unknown; a segment, an add-on, a plan number or "no Teams" left unsaid is "none" (FIELD.md T28).
+qualifier is never thrown away: it is taken out of the name into an attribute, and attributes are compared (``reconlib.aliases.conflicts``).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,7 +18,6 @@ EDITIONS = frozenset(
     growth kiosk lite platinum plus premier premium pro professional server silver standard starter ultimate unlimited
     workstation""".split()  # noqa: SIM905
 )
-_NEVER_UNSAID = frozenset(("lite", "plus"))  # "Business Plus" is another product than "Business"
 _SAME = {"professional": "pro", "essential": "essentials"}
 _IMPLIED = {  # a segment that says another one with it
     "gcc": ("government",),
@@ -88,7 +87,6 @@ _SCAN = re.compile(r"\b(?:" + "|".join(f"(?P<{name}>{pattern})" for name, patter
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 _NUMBER = re.compile(r"\b\d+[a-z]?\b")
 _NAMES_WITH_NUMBERS = re.compile(r"(?:microsoft|office|dynamics|windows) 365|windows 10 11|windows 1[01]")
-_UNIT_IS_PRODUCT = frozenset(("app", "flow", "process"))  # "per app" is another product; "per user" is how most things are sold
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,45 +138,17 @@ def split_attributes(name: str) -> Attributes:
         term=term,
         billing_plan=billing_plan,
         segments=_segments(found),
-        add_on=next((kind.replace("_", "-") for kind in ("attach", "step_up", "add_on") if kind in found), None),
+        add_on=_joined(kind.replace("_", "-") for kind in ("attach", "step_up", "add_on") if kind in found),
         plan=_plans(found),
         without=tuple(sorted({re.sub(r"^(?:no|without|excl|excluding|minus|less) ?", "", text) for text in found.get("less", ())})),
         sizes=tuple(_size(text) for kind in ("size", "size_retention") for text in found.get(kind, ())),
-        unit=next((text.split()[1].rstrip("s") for text in found.get("unit", ())), None),
-        quantity=next((re.sub(r"\bp(?:k|acks)\b", "pack", text) for text in found.get("quantity", ())), None),
+        unit=_joined(text.split()[1].rstrip("s") for text in found.get("unit", ())),
+        quantity=_joined(re.sub(r"\bp(?:k|acks)\b", "pack", text) for text in found.get("quantity", ())),
         editions=frozenset(editions),
         numbers=frozenset(_NUMBER.findall(_NAMES_WITH_NUMBERS.sub("", core))),
         noise=tuple(found.get("noise", ())),
         cut_at=cut_at(name),
     )
-
-
-def compare_attributes(a: Attributes, b: Attributes, *, one_product: bool = False) -> tuple[str, ...]:
-    """Conflicts between two names in words, none where nothing forbids that both mean one product.
-
-    ``one_product``: the alias table says that they do ("Intune" and "Intune Plan 1"); then only what is sold otherwise is compared.
-
-    Example:
-        >>> compare_attributes(split_attributes("Business Premium (Nonprofit) annual"), split_attributes("Business Premium monthly"))
-        ('term: annual against monthly', 'segment: nonprofit against none')
-    """
-    checks = (
-        ("term", _term_words(a.term), _term_words(b.term), bool(a.term and b.term) and a.term != b.term),
-        ("billing plan", a.billing_plan, b.billing_plan, _is_paid_otherwise(a, b)),
-        ("segment", " + ".join(a.segments), " + ".join(b.segments), a.segments != b.segments),
-        ("add-on", a.add_on, b.add_on, a.add_on != b.add_on),  # from here on it is the product that differs
-        ("plan", a.plan, b.plan, a.plan != b.plan),
-        ("without", " + ".join(a.without), " + ".join(b.without), a.without != b.without),
-        ("size", " ".join(a.sizes), " ".join(b.sizes), sorted(a.sizes) != sorted(b.sizes)),
-        ("unit", a.unit, b.unit, a.unit != b.unit and (bool(a.unit and b.unit) or not _UNIT_IS_PRODUCT.isdisjoint((a.unit, b.unit)))),
-        ("quantity", a.quantity, b.quantity, a.quantity != b.quantity and (bool(a.quantity and b.quantity) or _is_pack(a, b))),
-        ("edition", *_other(a.editions, b.editions), _is_other_edition(a, b)),
-        ("number", *_other(a.numbers, b.numbers), all(_other(a.numbers, b.numbers))),
-    )
-    compared = checks[:3] if one_product else checks
-    said = [f"{name}: {left or 'none'} against {right or 'none'}" for name, left, right, conflict in compared if conflict]
-    cut = sorted({side.cut_at for side in (a, b) if side.cut_at})
-    return tuple(said + [f"a name is cut at {length} characters" for length in cut])
 
 
 def _commitment(found: dict[str, list[str]]) -> tuple[str | None, str | None]:
@@ -190,7 +160,12 @@ def _commitment(found: dict[str, list[str]]) -> tuple[str | None, str | None]:
     if not terms and bare:
         terms = ["P1Y" if "annual" in bare else "P1M"]
         bare = [text for text in bare if terms == ["P1Y"] and text != "annual"]
-    return (terms[0] if terms else None), next(iter(paid + bare), None)
+    return _joined(terms), _joined(paid + bare)
+
+
+def _joined(texts: Iterable[str]) -> str | None:
+    """What is said, each once, in the order it stands; None where nothing is."""
+    return " + ".join(dict.fromkeys(texts)) or None
 
 
 def _term(text: str) -> str:
@@ -225,27 +200,3 @@ def _size(text: str) -> str:
     unit = text[number.end() :].strip() if number else text
     unit = re.sub(r"^mins?$|^minutes?$", "minutes", re.sub(r"^(?:yrs?|years?|y) ", "year ", unit)).replace("vcpus", "vcpu")
     return f"{number[0]} {unit}" if number else unit
-
-
-def _term_words(term: str | None) -> str | None:
-    return {"P1M": "monthly", "P1Y": "annual", "P3Y": "3 years"}.get(term or "", term)
-
-
-def _is_paid_otherwise(a: Attributes, b: Attributes) -> bool:
-    """Paid once a year and paid upfront are one thing for a year's term, and two for three years'."""
-    plans = {a.billing_plan, b.billing_plan}
-    if None in plans or len(plans) == 1:
-        return False
-    return "monthly" in plans or "P3Y" in (a.term, b.term)
-
-
-def _is_pack(a: Attributes, b: Attributes) -> bool:
-    return any("pack" in (side.quantity or "") for side in (a, b))
-
-
-def _is_other_edition(a: Attributes, b: Attributes) -> bool:
-    return bool((a.editions ^ b.editions) & _NEVER_UNSAID) or all(_other(a.editions, b.editions))
-
-
-def _other(a: frozenset[str], b: frozenset[str]) -> tuple[str, str]:
-    return " ".join(sorted(a - b)), " ".join(sorted(b - a))

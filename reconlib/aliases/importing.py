@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
 from reconlib.aliases.attributes import split_attributes
 from reconlib.aliases.files import GUID, check_value
-from reconlib.aliases.table import Alias, AliasTable, name_key
+from reconlib.aliases.gathering import Gatherer, Imported
+from reconlib.aliases.table import AliasTable
 from reconlib.connectors.cells import Cell, read_text
 from reconlib.connectors.file_table import FileTable, read_table
 from reconlib.connectors.profile import Profile, plain
@@ -36,22 +36,13 @@ _COMMERCIAL = frozenset(("", "commercial"))
 _SHAPE = Profile(table="usage", columns={"account": ["-"], "product": ["-"]})  # how cells and cuts are read; its columns play no part
 
 
-@dataclass
-class Imported:
-    """What an import found: new aliases, and how many rows said nothing new or could not be told apart."""
-
-    aliases: list[Alias] = field(default_factory=list)
-    known: int = 0  # ids and names the table has already
-    shared: list[str] = field(default_factory=list)  # ids that the file itself gives to several products: they decide nothing
-
-
 def read_microsoft(path: Path, table: AliasTable, *, source: str, since: date | None = None) -> Imported:
     """Products, string ids and today's names of Microsoft's licensing list; its service plans are left out.
 
     Raises:
         DataError: the file cannot be read, or a row lacks its GUID, string id or name; names file, row and column.
     """
-    found = _Gatherer(table, source, since)
+    found = Gatherer(table, source, since)
     rows = list(_rows(path, MICROSOFT, {}, needed=("name", "string_id", "guid")))
     for _, cells in rows:
         found.offer_id("string_id", cells["string_id"], cells["guid"])
@@ -73,7 +64,7 @@ def read_price_list(
         DataError: the file cannot be read, or a row lacks its name, vendor or ids; names file, row and column.
         SettingsError: a column is mapped to no known role.
     """
-    found = _Gatherer(table, source, since)
+    found = Gatherer(table, source, since)
     rows = [
         (here, cells | {"vendor": cells["vendor"] or vendor}) for here, cells in _rows(path, PRICE_LIST, columns or {}, needed=("name",))
     ]
@@ -88,56 +79,6 @@ def read_price_list(
         for kind, value in ids.items():
             found.add(kind, value, key)
     return found.done()
-
-
-class _Gatherer:
-    """New aliases of one import, beside the table they will join."""
-
-    def __init__(self, table: AliasTable, source: str, since: date | None) -> None:
-        self._table, self._source, self._since = table, source, since
-        self._names = {name_key(alias.value): alias.product for alias in table.aliases if alias.kind == "name" and alias.until is None}
-        self._owners: dict[tuple[str, str], set[str]] = {}
-        self._products: set[str] = set(table.products)
-        self._seen: set[tuple[str, str, str]] = set()
-        self._found = Imported()
-
-    def offer_id(self, kind: str, value: str, product: str) -> None:
-        """Hear of an id before ids are taken: one that several products of the file have decides nothing."""
-        self._owners.setdefault((kind, value.casefold()), set()).add(product.lower())
-
-    def add_product(self, key: str, name: str, *, label: str) -> None:
-        """A product, or one more name of one that is known. A name another product has stays that product's."""
-        owner = self._names.setdefault(name_key(name), key)
-        if key not in self._products:
-            self._products.add(key)
-            self._append(Alias(key, "product", name if owner == key else f"{name} [{label}]", self._since, None, self._source))
-        elif owner == key and not self._is_known(name, key):
-            self._append(Alias(key, "name", name, self._since, None, self._source))
-        else:
-            self._found.known += (key, "name", name_key(name)) not in self._seen
-        self._seen.add((key, "name", name_key(name)))
-
-    def add(self, kind: str, value: str, product: str) -> None:
-        """An id of a product."""
-        if (product, kind, value.casefold()) in self._seen:
-            return
-        self._seen.add((product, kind, value.casefold()))
-        if len(self._owners.get((kind, value.casefold()), ())) > 1:
-            self._found.shared = sorted({*self._found.shared, value})
-        elif self._is_known(value, product):
-            self._found.known += 1
-        else:
-            self._append(Alias(product, kind, value, None, None, self._source))
-
-    def done(self) -> Imported:
-        return self._found
-
-    def _is_known(self, value: str, product: str) -> bool:
-        return any(alias.product == product for alias in self._table.find(value))
-
-    def _append(self, alias: Alias) -> None:
-        if (alias.product, alias.kind, name_key(alias.value)) not in self._seen:
-            self._found.aliases.append(alias)
 
 
 def _rows(

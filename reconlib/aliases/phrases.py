@@ -36,7 +36,7 @@ def modern_name(name: str) -> str:
         >>> modern_name("AZURE ACTIVE DIRECTORY PREMIUM P1"), modern_name("Office 365 Business Premium")
         ('microsoft entra id p1', 'microsoft 365 business standard')
     """
-    text = _plain(name)
+    text = plain_name(name)
     whole, anywhere = _replacements()
     core = split_attributes(name).core
     if core in whole and f" {core} " in f" {text} ":
@@ -50,7 +50,7 @@ def read_phrases() -> tuple[Phrase, ...]:
     """The packaged phrases, in the file's order."""
     text = files("reconlib.aliases").joinpath(PHRASES_FILE).read_text("utf-8")
     return tuple(
-        Phrase(_plain(row["old"]), _plain(row["new"]), row["whole"] == "yes", date.fromisoformat(row["since"]), row["source"])
+        Phrase(plain_name(row["old"]), plain_name(row["new"]), row["whole"] == "yes", date.fromisoformat(row["since"]), row["source"])
         for row in csv.DictReader(text.splitlines())
     )
 
@@ -69,5 +69,6 @@ def _pattern() -> re.Pattern[str]:
     return re.compile(r"\b(?:" + "|".join(re.escape(word) for word in words) + r")\b")
 
 
-def _plain(text: str) -> str:
+def plain_name(text: str) -> str:
+    """A name's words in one line, joining words left out."""
     return " ".join(word for word in plain_words(text) if word not in ("and", "the"))

@@ -14,8 +14,9 @@ from datetime import date
 from functools import cached_property
 from typing import NamedTuple
 
-from reconlib.aliases.attributes import compare_attributes, split_attributes
-from reconlib.aliases.phrases import modern_name
+from reconlib.aliases.attributes import split_attributes
+from reconlib.aliases.conflicts import compare_attributes
+from reconlib.aliases.phrases import modern_name, plain_name
 from reconlib.errors import DataError, nearest
 
 ID_KINDS = ("guid", "string_id", "product_id", "part_number")
@@ -61,9 +62,10 @@ class AliasTable:
         Several mean that it is ambiguous. A day decides where the products had it at different times; a name cut off decides nothing.
         """
         found = self._ids.get(id_key(value)) or self._offer(value)
-        if not found:
-            said = split_attributes(value)
-            found = () if said.cut_at else self._names.get(name_key(value)) or self._names.get(name_key(modern_name(value))) or ()
+        if not found and split_attributes(value).cut_at is None:
+            found = self._names.get(name_key(value)) or ()
+            if not found and (modern := modern_name(value)) != plain_name(value):
+                found = self._names.get(name_key(modern)) or ()
         if on is not None and len({alias.product for alias in found}) > 1:
             found = tuple(alias for alias in found if alias.is_valid(on)) or found
         return tuple({alias.product: alias for alias in reversed(found)}.values())[::-1]

@@ -52,23 +52,31 @@ ABBREVIATIONS = {
 }
 
 VOCABULARY = frozenset(
-    """1password 365 access account acronis active add addon advanced alto annual apps archiving audio azure backup barracuda baseline
-    basic bitdefender business calling capacity central cloud commit complete compliance conferencing connect continuity control
-    copilot core crowdstrike customer cyber data datto defender desk device directory domestic donation dropsuite duo dynamics
-    edition education email encryption endpoint endpoints enterprise entra essentials exchange extended fabric faculty falcon
-    field finance firewall for foundation governance government gravityzone huntress identity information insights intercept
-    international intune ironscales keeper kiosk knowbe4 licence license licenses managed management microsoft mimecast mobility
-    monitoring month monthly nce nonprofit office onedrive online operations patch per phone plan planner plus power powerapps
-    premium pro professional project proofpoint protect protection purview recovery remote resource response rooms saas safety
-    sales security sentinelone server service services shared sharepoint shrdsvr siris skype sophos standalone standard storage
-    student students subscription subsvl suite supply system team teams threatlocker training trial ultimate unlimited user
-    users vault veeam virtual visio voice webroot windows workspace workstation yammer year""".split()  # noqa: SIM905 - two hundred quoted words read worse
+    """1password 365 access account acronis active add addon advanced alto annual app apps archiving audio azure backup barracuda base
+    baseline basic bitdefender business cal calling capacity central cloud commit complete compliance conferencing connect
+    continuity control copilot core crowdstrike customer cyber data datto defender desk device direct directory domestic
+    donation dropsuite duo dynamics edition edu education email encryption endpoint endpoints enterprise entra essentials
+    exchange extended fabric faculty falcon field finance firewall for foundation governance government gravityzone huntress
+    identity information insights intercept international intune ironscales keeper kiosk knowbe4 licence license licenses manage
+    managed management microsoft mimecast mobility monitoring month monthly nce non nonprofit office one onedrive online
+    operations patch per phish phone plan planner plus power powerapps premium pro professional project proofpoint protect
+    protection purview recover recovery remote resource response room rooms saas safety sales security sentinelone server
+    service services shared sharepoint shrdsvr siris skype sophos standalone standard storage student students subscription
+    subsvl suite supply system team teams threat threatlocker training trial ultimate unlimited use user users vault veeam
+    virtual visio voice web webroot windows workspace workstation yammer year""".split()  # noqa: SIM905 - two hundred quoted words read worse
 )
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.]*")
 _COMMITMENT = re.compile(r"\d{1,2}(?:yr|mth|mo|year|month)s?|commit|commitment|month|year|annual")
 _COMMITMENT_WORDS = ("annual", "billing", "commit", "monthly", "paid", "upfront")
 _GLUED = re.compile(r"[pefag][1-7]|plan[1-5]|\d{1,2}(?:yr|mth)?")  # "CONFERENCING1YR", "1DEVICE"
+_SIGNS = (
+    (re.compile(r"\bw/o(?![a-z])", re.IGNORECASE), " without "),
+    (re.compile(r"\bw/", re.IGNORECASE), " with "),
+    (re.compile(r"(?<=\w)\+(?!\w)"), " plus "),
+    (re.compile(r"(?<=\d),(?=\d{3})"), ""),
+    (re.compile(r"\b(\d+) ?- ?(\d+)\b"), r"\1 to \2"),
+)
 _ENDED = re.compile(r"(…|\.\.\.)\s*$")
 
 
@@ -89,8 +97,8 @@ def cut_at(name: str) -> int | None:
     """
     if _ENDED.search(name):
         return len(name.rstrip())
-    tokens = _TOKEN.findall(_ascii(name))
-    if len(name) not in CUT_LENGTHS or not tokens:
+    tokens = _TOKEN.findall(_ascii(name)) if len(name) in CUT_LENGTHS else []
+    if not tokens:
         return None
     if _completed_commitment([token.lower() for token in tokens]):
         return None
@@ -101,11 +109,9 @@ def cut_at(name: str) -> int | None:
 
 @lru_cache(maxsize=1 << 16)
 def _words(name: str, cut: bool) -> tuple[str, ...]:  # noqa: FBT001 - part of the cache's key
-    text = re.sub(r"\bw/o(?![a-z])", " without ", _ascii(name).replace("_", " "), flags=re.IGNORECASE)
-    text = re.sub(r"\bw/", " with ", text, flags=re.IGNORECASE)
-    text = re.sub(r"(?<=\w)\+(?!\s*\w)", " plus ", text)
-    text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
-    text = re.sub(r"\b(\d+) ?- ?(\d+)\b", r"\1 to \2", text)
+    text = _ascii(name).replace("_", " ")
+    for pattern, said in _SIGNS:
+        text = pattern.sub(said, text)
     found: list[str] = []
     for token in _TOKEN.findall(text):
         found += _unglue(token.strip("."))
@@ -128,6 +134,8 @@ def _completed_commitment(words: list[str]) -> str:
 
 
 def _ascii(text: str) -> str:
+    if text.isascii():
+        return text
     return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 

@@ -14,7 +14,7 @@ from reconlib.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from reconlib.aliases import AliasTable
-    from reconlib.aliases.importing import Imported
+    from reconlib.aliases.gathering import Imported
 
 aliases = typer.Typer(no_args_is_help=True, help="Products under all their names: look one up, add one, import a price list.")
 OWN_FILE = Path("params/aliases.csv")

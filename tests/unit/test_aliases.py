@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from reconlib.aliases import find_products, modern_name, read_aliases, split_att
 from reconlib.aliases.files import COLUMNS, check_table, read_rows, read_sources
 from reconlib.aliases.phrases import read_phrases
 from reconlib.aliases.table import ID_KINDS, Alias, Product, make_table, name_key
+from reconlib.aliases.words import ABBREVIATIONS, VOCABULARY
 from reconlib.errors import DataError
 
 TABLE = read_aliases()
@@ -141,6 +143,13 @@ def test_every_packaged_name_finds_its_product_and_carries_a_source():
         assert read_sources()[alias.source][0], alias
     assert {phrase.source for phrase in read_phrases()} <= read_sources().keys()
     assert len(TABLE.products) >= 150
+
+
+def test_no_whole_word_of_a_name_looks_cut():
+    """A word that begins a longer known word is known itself; else a name that ends in it at 30 characters would be called cut."""
+    words = {word for alias in TABLE.aliases if alias.kind == "name" for word in re.findall(r"[a-z]{3,}", alias.value.lower())}
+    begins = {word for word in words - VOCABULARY - ABBREVIATIONS.keys() if any(known.startswith(word) for known in VOCABULARY)}
+    assert begins <= {"knowbe"}
 
 
 def test_every_source_is_used_and_has_an_address_or_is_our_own():

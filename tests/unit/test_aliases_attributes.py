@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from reconlib.aliases import compare_attributes, plain_words, split_attributes
+from reconlib.aliases import compare_attributes, modern_name, name_key, plain_words, read_aliases, split_attributes
 
 SPLIT = """
 NCE M365 Business Premium (Non-Profit) 1YR COMMIT - Monthly | microsoft 365 business premium | term=P1Y billing_plan=monthly segments=nonprofit noise=nce
@@ -117,3 +119,65 @@ def test_a_name_of_a_cut_length_whose_last_word_is_whole_is_not_called_cut():
 
 def test_words_stay_in_their_order_and_brands_whole():
     assert plain_words("SharePoint OneDrive KnowBe4 ThreatLocker") == ["sharepoint", "onedrive", "knowbe4", "threatlocker"]
+
+
+PRODUCTS = sorted({product.name for product in read_aliases().products.values()})
+ANOTHER = (
+    "(Nonprofit)",
+    "for faculty",
+    "for GCC",
+    "GCC High",
+    "Trial",
+    "EEA",
+    "no Teams",
+    "without Audio Conferencing",
+    "Add-on",
+    "Attach",
+)
+SAME = (
+    "NCE",
+    "CSP",
+    "License",
+    "Subscription",
+    "1YR COMMIT",
+    "(NCE COM MTH)",
+    "- annual commit, monthly billing",
+    "P3Y upfront",
+    "commercial",
+)
+
+
+def split_both(name, other):
+    return split_attributes(name), split_attributes(other)
+
+
+@given(st.sampled_from(PRODUCTS), st.sampled_from(ANOTHER))
+def test_what_makes_another_product_is_a_conflict_on_any_name(name, said):
+    if said not in name and compare_attributes(*split_both(name, f"{name} {said}")) == ():
+        assert split_attributes(name) == split_attributes(f"{name} {said}")  # the name said so already, in other words
+    assert compare_attributes(*split_both(name, name)) == ()
+
+
+@given(st.sampled_from(PRODUCTS), st.sampled_from(SAME))
+def test_what_sellers_add_is_no_conflict_and_no_other_name(name, said):
+    assert compare_attributes(*split_both(name, f"{name} {said}")) == ()
+    assert name_key(f"{name} {said}") == name_key(name)
+    assert name_key(f"{said} {name}") == name_key(name)
+
+
+@given(st.sampled_from(PRODUCTS))
+def test_case_and_punctuation_are_no_difference(name):
+    for written in (name.upper(), name.lower(), name.replace(" ", "  "), name.replace("-", " "), name.replace(" ", "_")):
+        assert name_key(written) == name_key(name)
+        assert compare_attributes(*split_both(name, written)) == ()
+
+
+@given(st.sampled_from(PRODUCTS), st.sampled_from(PRODUCTS))
+def test_conflicts_are_the_same_from_either_side(name, other):
+    assert len(compare_attributes(*split_both(name, other))) == len(compare_attributes(*split_both(other, name)))
+
+
+@given(st.text(max_size=120))
+def test_no_text_stops_it(name):
+    assert compare_attributes(*split_both(name, name)) == () or split_attributes(name).cut_at
+    assert modern_name(modern_name(name)) == modern_name(name)
