@@ -90,7 +90,8 @@ class _Standing:
         sku, named = self._skus.get(row["sku"]), self._names.get(row["product_name"])
         had = last["service_id"] if last and last["service_id"] in self._known and last["service_id"] != named else None
         alias = self._aliased.get(known_product(row["vendor_product_id"]) or known_product(row["sku"]))
-        if alias and compare_attributes(*(split_attributes(name) for name in (row["product_name"], self._known[alias]["service_name"]))):
+        names = (row["product_name"], self._known[alias]["service_name"]) if alias else ()
+        if names and compare_attributes(*map(split_attributes, names), one_product=True):
             alias = None  # one product for another segment or term: a person looks at it
         choices = [
             (sku, "id", f"the catalogue carries part number {row['sku']}"),
