@@ -37,9 +37,7 @@ def read_aliases(*extra_paths: str | Path) -> AliasTable:
     Raises:
         DataError: a row is wrong, names no known product, stands twice, or gives one id to two products; names file, row and column.
     """
-    return (
-        _packaged_table() if not extra_paths else check_table(*_packaged_rows(), [row for path in extra_paths for row in read_rows(path)])
-    )
+    return _packaged_table() if not extra_paths else check_table(*packaged_rows(), [row for path in extra_paths for row in read_rows(path)])
 
 
 def read_rows(path: str | Path) -> list[Row]:
@@ -89,11 +87,16 @@ def read_sources() -> dict[str, tuple[str, str]]:
 
 @lru_cache(maxsize=1)
 def _packaged_table() -> AliasTable:
-    return check_table(*_packaged_rows(), [])
+    """The packaged table; a test has checked its names, so that only ids are checked again and nothing is taken apart before it is asked."""
+    products, rows = packaged_rows()
+    _check_products(rows, products)
+    _check_overlaps([row for row in rows if row.alias.kind in ID_KINDS], products)
+    return make_table(products.values(), [row.alias for row in rows])
 
 
 @lru_cache(maxsize=1)
-def _packaged_rows() -> tuple[dict[str, Product], list[Row]]:
+def packaged_rows() -> tuple[dict[str, Product], list[Row]]:
+    """Products and aliases of the package, each with where it stands."""
     folder = files("reconlib.aliases")
     products, rows = _product_rows(folder.joinpath("products.csv").read_text("utf-8"), "products.csv")
     rows += _alias_rows(folder.joinpath("aliases.csv").read_text("utf-8"), "aliases.csv", kinds=KINDS)

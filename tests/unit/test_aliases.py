@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconlib.aliases import find_products, modern_name, read_aliases, split_attributes
-from reconlib.aliases.files import COLUMNS, check_table, read_rows, read_sources
+from reconlib.aliases.files import COLUMNS, check_table, packaged_rows, read_rows, read_sources
 from reconlib.aliases.phrases import read_phrases
 from reconlib.aliases.table import ID_KINDS, Alias, Product, make_table, name_key
 from reconlib.aliases.words import ABBREVIATIONS, VOCABULARY
@@ -134,6 +134,11 @@ def test_only_these_names_are_shared_by_products_at_one_time():
     }
     windows = {name_key("Windows 10 Enterprise E3"), name_key("Windows 10/11 Enterprise E3")}
     assert shared == windows | {name_key("Microsoft 365 Business Standard EEA (no Teams)")}
+
+
+def test_no_packaged_row_contradicts_another():
+    products, rows = packaged_rows()
+    assert check_table(products, rows, []).aliases == TABLE.aliases
 
 
 def test_every_packaged_name_finds_its_product_and_carries_a_source():
