@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reconlib.mapping.changes import find_changes, is_copy
 from reconlib.mapping.decided import Decided, Decisions, asked_again
 from reconlib.mapping.links import Relation, audit_links
-from reconlib.mapping.merging import contradict, excluded, mapped, merge_link, quiet_accepted
+from reconlib.mapping.merging import contradict, excluded, mapped, merge_link, quiet_accepted, say_better
 from reconlib.mapping.stakes import NOTHING, Stakes, weigh
 from reconlib.schema import ACCOUNT_MAPPING, make_table
 
@@ -58,6 +58,7 @@ def suggest_accounts(
     for row in rows:
         key = _key(row)
         link = merge_link(settled.get(key), judged.get(key, {}), asked[key][1])
+        link = say_better(link, ours.get(link.get("runner_up_id"), {}).get("client_name"))
         if link["state"] == "mapped" and link["id"] not in {one["client_id"] for one in live}:
             link = contradict(link, "the client is in the PSA's recycle bin")
         links[key] = link

@@ -70,6 +70,9 @@ def audit_links(
         named: right id -> left id of what stands by its name.
         relation: whether several of ``right`` may belong to one of ``left``.
         own_domains: the MSP's own.
+
+    Returns:
+        As ``judge_links``; the reason of a contradiction is why the better one is better.
     """
     found = judge_links(left, right, decided, relation=relation, own_domains=own_domains)
     doubted = [
@@ -77,10 +80,15 @@ def audit_links(
         for right_id, left_id in named.items()
         if found[right_id].get("id") not in (None, left_id)
     ]
-    if not doubted:
-        return found
-    again = judge_links(left, right, [*decided, *doubted], relation=relation, own_domains=own_domains)
-    return found | {one["right_id"]: again[one["right_id"]] for one in doubted}
+    if doubted:
+        again = judge_links(left, right, [*decided, *doubted], relation=relation, own_domains=own_domains)
+        found |= {one["right_id"]: again[one["right_id"]] for one in doubted}
+    contradicted = [row for row in right if found[row["id"]]["verdict"] == "CONTRADICTION"]
+    freely = judge_links(left, contradicted, (), relation=relation, own_domains=own_domains)
+    for right_id, better in freely.items():
+        if better.get("id") == found[right_id]["runner_up_id"]:
+            found[right_id]["reason"] = better["reason"]  # why the other one is better, rather than that this one is not
+    return found
 
 
 def _columns(row: Mapping[Any, Any]) -> Row:
@@ -88,7 +96,7 @@ def _columns(row: Mapping[Any, Any]) -> Row:
     return {
         "id": _text(row["left_id"]),
         "verdict": row["verdict"],
-        "best_evidence": None if row["decided_by"] == "none" else row["decided_by"],
+        "best_evidence": _best_evidence(row),
         "probability": _number(row["probability"], 4),
         "reason": row["reason"],
         "runner_up_id": _text(row["runner_up_id"]),
@@ -98,6 +106,13 @@ def _columns(row: Mapping[Any, Any]) -> Row:
         "conflicts": _text(row["conflicts"]),
         "proposals": json.dumps(shown, ensure_ascii=False) if shown else None,
     }
+
+
+def _best_evidence(row: Mapping[Any, Any]) -> str | None:
+    """What speaks loudest for a pair, whether it is decided or not; null where nothing does."""
+    found = {kind: row[f"points_{kind}"] or 0.0 for kind in EVIDENCE_KINDS if kind not in ("conflict", "context")}
+    best = max(found, key=found.__getitem__)
+    return best if found[best] > 0 else None
 
 
 def _text(value: Any) -> str | None:

@@ -36,13 +36,21 @@ def merge_link(settled: Row | None, judged: Row, again: Mapping[str, str]) -> Ro
         target = judged.get("id") if judged.get("verdict") != "UNMATCHED" else None
         said = "; ".join(text for text in (again.get(target or ""), judged.get("reason")) if text)
         return {**judged, "id": target, "state": "suggested" if target else "unmapped", "reason": said or "nothing like it"}
-    is_judged = any(judged.get(f"points_{kind}") for kind in EVIDENCE_KINDS)
-    if settled["state"] == "excluded" or not is_judged or judged.get("id") != settled["id"]:
-        return {**settled, "verdict": None}  # nothing to say for or against
     link = {**judged, **settled}
-    if judged.get("verdict") == "CONTRADICTION":
-        link["reason"] = f"{settled['reason']}, but {judged['reason']}"
-    return link
+    if settled["state"] == "mapped" and judged.get("id") == settled["id"]:
+        if judged["verdict"] == "CONTRADICTION":
+            return {**link, "better_reason": judged["reason"]}
+        if any(judged[f"points_{kind}"] for kind in EVIDENCE_KINDS):
+            return link
+    return {**settled, "verdict": None}  # nothing speaks for it, and nothing for another
+
+
+def say_better(link: Row, name: str | None) -> Row:
+    """A contradicted link with the one that is better, by name, and why."""
+    if "better_reason" not in link:
+        return link
+    reason = f"{link['reason']}, but it looks like {name}: {link['better_reason']}"
+    return {key: value for key, value in link.items() if key != "better_reason"} | {"reason": reason}
 
 
 def contradict(link: Row, conflict: str) -> Row:

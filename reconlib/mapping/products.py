@@ -15,7 +15,7 @@ from reconlib.aliases.table import ID_KINDS
 from reconlib.mapping.changes import find_changes, is_copy
 from reconlib.mapping.decided import Decisions, asked_again
 from reconlib.mapping.links import audit_links
-from reconlib.mapping.merging import excluded, mapped, merge_link, quiet_accepted
+from reconlib.mapping.merging import excluded, mapped, merge_link, quiet_accepted, say_better
 from reconlib.mapping.ruled import rule_services
 from reconlib.mapping.stakes import NOTHING, Stakes, weigh
 from reconlib.rules import Rules
@@ -69,6 +69,7 @@ def suggest_products(
         key = _key(row)
         for stand in settled.get(key, [None]):
             link = merge_link(stand, judged[key], asked[key][1])
+            link = say_better(link, ours.get(link.get("runner_up_id"), {}).get("service_name"))
             link = quiet_accepted("product", link, decided[key], row, ours.get(link.get("id"), {}))
             about = {**ours.get(link.pop("id", None), {}), "runner_up_name": ours.get(link.get("runner_up_id"), {}).get("service_name")}
             kept = {name: row[name] for name in _KEPT}

@@ -20,7 +20,7 @@ def _judged(ours: str) -> tuple[Column, ...]:
         if ours == "service"
         else column("client_domain", "text", "its domain"),
         column("decided_by", "text", "id, exact_name, rule or decision; null while undecided"),
-        column("best_evidence", "text", "kind of evidence the verdict rests on: decision, id, alias, domain, phone, address or name"),
+        column("best_evidence", "text", "what speaks loudest for it: id, alias, domain, phone, address or name; null: nothing"),
         column("probability", "qty", f"0..1, 4 decimals: that this is the right {ours}; null: not judged"),
         column("reason", "text", "why, in words"),
         column("runner_up_id", "text", f"next best {ours}; of a contradiction: the better one"),
