@@ -1,0 +1,57 @@
+"""From two frames to compared pairs: read, find what is worth comparing, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconlib.matching.assignment import Relation
+from reconlib.matching.blocking import find_pairs
+from reconlib.matching.features import compare_pairs
+from reconlib.matching.sides import Lent, Sides, read_sides
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from reconlib.aliases import AliasTable
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Compared pairs. ``left`` and ``right`` are rows of ``sides``; a row of a frame may stand in it under several names."""
+
+    sides: Sides
+    left: np.ndarray
+    right: np.ndarray
+    left_at: np.ndarray  # position in the left frame
+    right_at: np.ndarray
+    letters: np.ndarray  # cosine of letters, 0..1
+    features: np.ndarray  # one row a pair, one column a feature
+
+    def take(self, kept: np.ndarray) -> Pairs:
+        """Some of the pairs, by a mask or by positions."""
+        arrays = (one[kept] for one in (self.left, self.right, self.left_at, self.right_at, self.letters, self.features))
+        return Pairs(self.sides, *arrays)
+
+
+def compare_frames(
+    left: pd.DataFrame,
+    right: pd.DataFrame,
+    *,
+    relation: Relation,
+    own: frozenset[str] = frozenset(),
+    lent: Mapping[int, Sequence[Lent]] | None = None,
+    aliases: AliasTable | None = None,
+) -> Pairs:
+    """Every pair worth comparing, compared. No row is compared with the name it lent."""
+    import numpy as np
+
+    sides = read_sides(left, right, own=own, lent=lent or {}, aliases=aliases)
+    a, b, letters = find_pairs(sides, both_ways=relation == "one_to_one")
+    at = [np.array([row.at for row in rows], dtype=np.int64) for rows in (sides.left, sides.right)]
+    lenders = np.array([-1 if row.lent_by is None else row.lent_by for row in sides.left], dtype=np.int64)
+    apart = lenders[a] != at[1][b] if len(a) else np.zeros(0, dtype=bool)
+    a, b, letters = a[apart], b[apart], letters[apart]
+    return Pairs(sides, a, b, at[0][a], at[1][b], letters, compare_pairs(sides, a, b, letters))

@@ -1,0 +1,61 @@
+"""What may be done with a link: AUTO, PROPOSE, UNMATCHED or CONTRADICTION (MATCHING.md, "Verdicts"; FIELD.md T21, T24).
+
+AUTO needs more than a high probability: a margin, no conflict, and an id, two kinds of evidence that do not come from each other, or a
+name that is the same and that nobody else has.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconlib.matching.sides import Row, Sides
+
+AUTO, PROPOSE, UNMATCHED, CONTRADICTION = "AUTO", "PROPOSE", "UNMATCHED", "CONTRADICTION"
+VERDICTS = (AUTO, PROPOSE, UNMATCHED, CONTRADICTION)
+SURE = 0.98
+SHOWN = 0.05  # a link less likely than this is none
+AHEAD = 1.0  # points before the runner-up
+AGAINST, BETTER = 0.2, 0.9  # an existing mapping less likely than the one, where another is likelier than the other
+SPEAKS = 1.5  # points from which a kind of evidence stands by itself
+NAMED = 2.0  # points of a name that is alike, beside another kind
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """How many rows of each side have a name, by the words it is judged by."""
+
+    left: Mapping[str, int]
+    right: Mapping[str, int]
+
+
+def count_names(sides: Sides) -> Unique:
+    """Names by how many rows have them; a row that stands under several names counts each of them once."""
+    counts = [Counter(core for _, core in {(row.at, row.core.replace(" ", "")) for row in rows}) for rows in (sides.left, sides.right)]
+    return Unique(*counts)
+
+
+def is_same_name(left: Row, right: Row, names: Unique) -> bool:
+    """Whether two names are equal but for the legal form, and nobody else is called so on either side, spaces or not.
+
+    A web address has no spaces: there the letters are the name.
+    """
+    text = left.core.replace(" ", "")
+    equal = text == right.core.replace(" ", "") if left.from_domain or right.from_domain else left.core == right.core
+    return len(text) >= 3 and equal and names.left[text] == 1 and names.right[text] == 1
+
+
+def may_be_auto(points: Mapping[str, float], *, chance: float, margin: float, conflicts: bool, same_name: bool) -> bool:
+    """Whether a link needs no second look. ``points``: by kind of evidence; ``margin``: points ahead of the runner-up."""
+    if chance < SURE or margin < AHEAD or conflicts:
+        return False
+    if points["id"] > 0 or points["alias"] > 0 or same_name:
+        return True
+    kinds = [kind for kind in ("domain", "phone", "address") if points[kind] >= SPEAKS]
+    return len(kinds) >= 2 or (bool(kinds) and points["name"] >= NAMED)
+
+
+def contradicts(chance: float, better: float | None) -> bool:
+    """Whether the evidence is against an existing mapping: it is unlikely, and another row is likely."""
+    return chance < AGAINST and better is not None and better > BETTER
