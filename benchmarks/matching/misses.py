@@ -20,7 +20,7 @@ def list_misses(case: Case, rows: int) -> Iterator[str]:
     suggested = suggest_by_reconlib(case)
     ours, recipe = (best_links(links).set_index("right_id") for links in (suggested, suggest_by_recipe(case)))
     left = case.left.set_index("id")["name"].to_dict() | {None: "nothing"}
-    right = case.right.set_index("id")["name"]
+    right = case.right.set_index("id")["name"].to_dict()
     shown = {
         one: "; ".join(f"{left[other]} {p:.3f}" for other, p in found)
         for one, found in zip(suggested["right_id"], suggested["proposals"], strict=True)
@@ -33,7 +33,7 @@ def list_misses(case: Case, rows: int) -> Iterator[str]:
         yield f"  {right[one]} = {left[truth[one]]} (recipe {recipe['probability'][one]:.2f}); here {ours['verdict'][one]}: {shown[one]}"
     wrong = ours[found.notna() & (found != truth.reindex(found.index))].sort_values("probability", ascending=False)
     yield f"{len(wrong)} wrong links, {(wrong['verdict'] == 'AUTO').sum()} of them AUTO"
-    for one, link in wrong.head(rows).iterrows():
+    for one, link in zip(wrong.index[:rows].astype(str), wrong.to_dict("records"), strict=False):
         yield f"  {link['probability']:.4f} {link['verdict']} {right[one]} is not {left[link['left_id']]} but {left[truth.get(one)]}"
 
 
