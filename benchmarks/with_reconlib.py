@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 def load() -> None:
     """Imports what the library imports where it is used."""
     import duckdb
+    import pandas as pd  # pyarrow does, at the first array
     import pyarrow.compute as pc
-    import pyarrow.dataset as ds
     import pyarrow.parquet as pq
     from sqlglot.dialects import duckdb as dialect
 
     assert dialect
     assert duckdb
     assert pc
-    assert ds
+    assert pd
     assert pq
 
 

@@ -18,7 +18,7 @@ from reconlib.money import SEVERAL, round_amount
 from reconlib.period import Period
 from reconlib.pricing import price_difference
 from reconlib.rates import Rates
-from reconlib.rules import Rounded, Rules, ServiceRule
+from reconlib.rules import PriceModel, Rounded, Rules, ServiceRule
 from reconlib.schema import COMPARISON, LINE_BUCKETS, check_table
 
 if TYPE_CHECKING:
@@ -95,16 +95,14 @@ def compare_quantities(
 
 
 def _service_rules(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Table, status: pa.Table, counts: pa.Table) -> pa.Table:
+    import pyarrow.compute as pc
+
     any_failed = any(row["status"] != "complete" for row in status.to_pylist())
     mapped: dict[str, set[str]] = {}
     for row in products.to_pylist():
         if row["state"] == "mapped":
             mapped.setdefault(row["service_id"], set()).add(row["source"])
-    counted = {
-        row["source"]
-        for row in counts.select(["source", "measure"]).group_by(["source", "measure"]).aggregate([]).to_pylist()
-        if row["measure"] == "used"
-    }
+    counted = set(counts["source"].filter(pc.equal(counts["measure"], "used")).unique().to_pylist())
     rows = []
     for service in tables["services"].to_pylist():
         code = service["service_code"]
@@ -293,38 +291,54 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
 
     What agrees costs nothing; only the rest is worked out, each amount divided once and rounded half up.
     """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    agrees = pc.and_(pc.equal(cells["variance_qty"], ZERO), pc.is_valid(cells["unit_price"]))
+    agrees = pc.fill_null(pc.and_(pc.equal(cells["variance_qty"], ZERO), pc.is_valid(cells["unit_price"])), False)
     foreign = pc.fill_null(pc.not_equal(cells["vendor_currency"], cells["currency"]), False)
     cycles = pc.and_(pc.greater(cells["cycle_months"], 1), pc.is_valid(cells["line_cost"]))
-    worked = pc.or_(pc.or_(pc.and_(pc.is_valid(cells["variance_qty"]), pc.invert(pc.fill_null(agrees, False))), foreign), cycles)
-    columns = {name: cells[name].to_pylist() for name in ("line_cost", "unit_cost", "vendor_cost", "vendor_currency")}
-    columns["cost_rate"] = [None] * cells.num_rows  # how a vendor's cost came into the agreement's currency (T98)
-    impact = [ZERO if same else None for same in agrees.to_pylist()]
+    worked = pc.or_(pc.or_(pc.and_(pc.is_valid(cells["variance_qty"]), pc.invert(agrees)), foreign), pc.fill_null(cycles, False))
     models = {code: rule.price for code, rule in rules.services.items() if rule.price is not None}
-    which = pc.indices_nonzero(worked)
-    for i, row in zip(which.to_pylist(), cells.select(_MONEY).take(which).to_pylist(), strict=True):
-        cycle, currency = row["cycle_months"], row["currency"]
-        if row["vendor_cost"] is not None and row["vendor_currency"] not in (currency, SEVERAL) and rates:
-            row["vendor_cost"] = rates.convert(row["vendor_cost"], row["vendor_currency"], currency).quantize(MICRO, "ROUND_HALF_UP")
-            columns["cost_rate"][i] = rates.explain(row["vendor_currency"], currency)
-            columns["vendor_cost"][i], columns["vendor_currency"][i] = row["vendor_cost"], currency
-            row["vendor_currency"] = currency
-        if row["line_cost"] is not None and cycle > 1:
-            columns["line_cost"][i] = (row["line_cost"] / cycle).quantize(MICRO, "ROUND_HALF_UP")
-        same = row["vendor_currency"] in (None, currency)
-        columns["unit_cost"][i] = row["vendor_cost"] if row["vendor_cost"] is not None and same else columns["line_cost"][i]
-        if row["variance_qty"] is None or impact[i] is not None:  # not known, or it agrees
-            continue
-        is_unpaid = not row["is_billable"] and row["lines"]  # cost-only lines carry no revenue (T69)
-        if is_unpaid or (row["variance_qty"] == 0 and row["service_code"] in models):
-            impact[i] = ZERO
-        elif model := models.get(row["service_code"]):
-            impact[i] = price_difference(model, row["due_qty"], row["billed_qty"], currency)
-        elif row["unit_price"] is not None:
-            impact[i] = money_a_month(row["variance_qty"], row["unit_price"], cycle, currency)
-    return _put(_put(cells, {"monthly_impact": impact}), columns, texts=("vendor_currency", "cost_rate"))
+    worked = worked.combine_chunks()
+    needed = cells.select(_MONEY).append_column("agrees", agrees).filter(worked)
+    found = [_money_of(row, models, rates) for batch in needed.to_batches(max_chunksize=2048) for row in batch.to_pylist()]
+    amount, text = pa.decimal128(18, 6), pa.string()
+    before = {
+        "monthly_impact": pc.if_else(agrees, pa.scalar(ZERO, amount), pa.scalar(None, amount)).combine_chunks(),
+        **{name: cells[name].combine_chunks() for name in ("line_cost", "unit_cost", "vendor_cost", "vendor_currency")},
+        "cost_rate": pa.nulls(cells.num_rows, text),  # how a vendor's cost came into the agreement's currency (T98)
+    }
+    for name, column in before.items():
+        kind = text if name in ("vendor_currency", "cost_rate") else amount
+        made = pc.replace_with_mask(column.cast(kind), worked, pa.array([row[name] for row in found], kind))
+        at = cells.schema.get_field_index(name)
+        cells = cells.append_column(name, made) if at < 0 else cells.set_column(at, name, made)
+    return cells
+
+
+def _money_of(row: Row, models: Mapping[str, PriceModel], rates: Rates) -> Row:
+    """One cell's money: what differs a month, and what its line and its vendor cost."""
+    cycle, currency = row["cycle_months"], row["currency"]
+    made: Row = {"monthly_impact": ZERO if row["agrees"] else None, "cost_rate": None}
+    vendor_cost, vendor_currency, line_cost = row["vendor_cost"], row["vendor_currency"], row["line_cost"]
+    if vendor_cost is not None and vendor_currency not in (currency, SEVERAL) and rates:
+        made["cost_rate"] = rates.explain(vendor_currency, currency)
+        vendor_cost = rates.convert(vendor_cost, vendor_currency, currency).quantize(MICRO, "ROUND_HALF_UP")
+        vendor_currency = currency
+    if line_cost is not None and cycle > 1:
+        line_cost = (line_cost / cycle).quantize(MICRO, "ROUND_HALF_UP")
+    unit_cost = vendor_cost if vendor_cost is not None and vendor_currency in (None, currency) else line_cost
+    made |= {"vendor_cost": vendor_cost, "vendor_currency": vendor_currency, "line_cost": line_cost, "unit_cost": unit_cost}
+    if row["variance_qty"] is None or row["agrees"]:
+        return made
+    is_unpaid = not row["is_billable"] and row["lines"]  # cost-only lines carry no revenue (T69)
+    if is_unpaid or (row["variance_qty"] == 0 and row["service_code"] in models):
+        made["monthly_impact"] = ZERO
+    elif model := models.get(row["service_code"]):
+        made["monthly_impact"] = price_difference(model, row["due_qty"], row["billed_qty"], currency)
+    elif row["unit_price"] is not None:
+        made["monthly_impact"] = money_a_month(row["variance_qty"], row["unit_price"], cycle, currency)
+    return made
 
 
 ZERO, MICRO = Decimal(0), Decimal("0.000001")
@@ -332,16 +346,6 @@ _MONEY = [
     *("service_code", "lines", "variance_qty", "due_qty", "billed_qty", "unit_price", "line_cost", "vendor_cost", "vendor_currency"),
     *("cycle_months", "currency", "is_billable"),
 ]
-
-
-def _put(cells: pa.Table, columns: Mapping[str, list[Any]], texts: tuple[str, ...] = ()) -> pa.Table:
-    import pyarrow as pa
-
-    for name, values in columns.items():
-        made = pa.array(values, pa.string() if name in texts else pa.decimal128(18, 6))
-        at = cells.schema.get_field_index(name)
-        cells = cells.append_column(name, made) if at < 0 else cells.set_column(at, name, made)
-    return cells
 
 
 def money_a_month(quantity: Decimal, unit_price: Decimal, cycle_months: int, currency: str) -> Decimal:

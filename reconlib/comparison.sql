@@ -42,8 +42,8 @@ WITH ranked AS (
                             ORDER BY scope = 'compare' DESC, effective_date DESC NULLS LAST, length(agreement_line_id) DESC, agreement_line_id DESC) AS place
   FROM placed_lines WHERE scope IN ('compare', 'cost_only')
 )
-SELECT client_id, service_id, count(*) AS lines, sum(quantity_qty) AS contracted_qty, sum(least(included_qty, quantity_qty)) AS included_qty,
-       sum(net_qty) AS billed_qty,
+SELECT client_id, service_id, count(*) AS lines, CAST(sum(quantity_qty) AS DECIMAL(18, 6)) AS contracted_qty,
+       CAST(sum(least(included_qty, quantity_qty)) AS DECIMAL(18, 6)) AS included_qty, CAST(sum(net_qty) AS DECIMAL(18, 6)) AS billed_qty,
        max(CASE WHEN place = 1 THEN agreement_id END) AS agreement_id, max(CASE WHEN place = 1 THEN agreement_line_id END) AS agreement_line_id,
        max(CASE WHEN place = 1 THEN CASE WHEN is_billable THEN unit_price ELSE 0 END END) AS unit_price,
        max(CASE WHEN place = 1 THEN unit_cost END) AS line_cost, max(CASE WHEN place = 1 THEN cycle_months END) AS cycle_months,
@@ -70,13 +70,15 @@ SELECT c.client_id, c.service_id, c.measure, c.source, c.is_known, c.quantity_qt
 FROM earlier_counts AS c JOIN service_rules AS r ON r.service_id = c.service_id AND r.period_offset = -1;
 
 CREATE VIEW used AS
-SELECT client_id, service_id, CASE WHEN bool_and(is_known) THEN sum(quantity_qty) END AS used_qty, sum(later_qty) AS used_later_qty
+SELECT client_id, service_id, CAST(CASE WHEN bool_and(is_known) THEN sum(quantity_qty) END AS DECIMAL(18, 6)) AS used_qty,
+       CAST(sum(later_qty) AS DECIMAL(18, 6)) AS used_later_qty
 FROM met WHERE measure = 'used' GROUP BY client_id, service_id;
 
 -- Over the sources something was bought at: one cost, known for each, or none; XXX stands for several currencies.
 CREATE VIEW bought AS
-SELECT client_id, service_id, CASE WHEN bool_and(is_known) THEN sum(quantity_qty) END AS purchased_qty, sum(later_qty) AS purchased_later_qty,
-       CASE WHEN bool_and(is_known) THEN sum(committed_qty) END AS committed_qty, min(commitment_end_date) AS commitment_end_date,
+SELECT client_id, service_id, CAST(CASE WHEN bool_and(is_known) THEN sum(quantity_qty) END AS DECIMAL(18, 6)) AS purchased_qty,
+       CAST(sum(later_qty) AS DECIMAL(18, 6)) AS purchased_later_qty,
+       CAST(CASE WHEN bool_and(is_known) THEN sum(committed_qty) END AS DECIMAL(18, 6)) AS committed_qty, min(commitment_end_date) AS commitment_end_date,
        CASE WHEN min(CASE WHEN is_bought THEN unit_cost END) = max(CASE WHEN is_bought THEN unit_cost END) AND NOT bool_or(is_bought AND unit_cost IS NULL)
             THEN min(CASE WHEN is_bought THEN unit_cost END) END AS vendor_cost,
        CASE WHEN min(CASE WHEN is_bought THEN currency END) <> max(CASE WHEN is_bought THEN currency END) THEN 'XXX'

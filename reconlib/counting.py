@@ -421,7 +421,7 @@ def _small(tables: Mapping[str, pa.Table | Path], name: str) -> pa.Table:
     import pyarrow.parquet as pq
 
     table = tables[name]
-    return pq.read_table(table) if isinstance(table, Path) else table
+    return pq.ParquetFile(table).read() if isinstance(table, Path) else table
 
 
 def _seen(records: pa.Table | Path) -> tuple[frozenset[str], list[str]]:
@@ -456,7 +456,7 @@ def _check_tie_out(totals: list[Row], buckets: pa.Table) -> None:
     import pyarrow.compute as pc
 
     for total in totals:
-        kept = buckets.filter(pc.field("record_kind") == total["record_kind"])
+        kept = buckets.select(["records", "quantity_qty"]).filter(pc.equal(buckets["record_kind"], total["record_kind"]))
         ended = (pc.sum(kept["records"]).as_py() or 0, pc.sum(kept["quantity_qty"]).as_py() or 0)
         if (total["records"], total["quantity_qty"]) != ended:
             read = f"{total['records']} {total['record_kind']} records with {total['quantity_qty']} units"

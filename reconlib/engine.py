@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -43,7 +44,6 @@ SPARK_SETTINGS = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    "spark.driver.memory": os.environ.get("RECON_SPARK_MEMORY", "2g"),
     "spark.log.level": "ERROR",
 }
 
@@ -86,7 +86,7 @@ def _run_duckdb(
 ) -> dict[str, pa.Table]:
     import duckdb
 
-    *tries, last = (engine.memory_limit,) if engine.memory_limit else MEMORY_LIMITS
+    *tries, last = (engine.memory_limit,) if engine.memory_limit else _memory_limits(tables)
     for limit in (*tries, last):
         try:
             with TemporaryDirectory(prefix="reconlib-") as spill:
@@ -114,7 +114,20 @@ def _is_small(tables: Mapping[str, pa.Table | Path]) -> bool:
 
 BATCH_ROWS = 1 << 17
 SMALL_BYTES = 64_000_000  # in memory; an eighth of it as Parquet
-MEMORY_LIMITS = ("256MB", "1GB", "4GB")  # tried in turn; a small one is quicker too, because buffers stay in the processor's cache
+MEMORY_LIMITS = {
+    128_000_000: "128MB",
+    512_000_000: "512MB",
+    2_000_000_000: "2GB",
+    8_000_000_000: "8GB",
+}  # bytes of Parquet -> where to begin
+
+
+def _memory_limits(tables: Mapping[str, pa.Table | Path]) -> list[str]:
+    """Limits to try in turn. A small one is quicker too, because buffers stay in the processor's cache."""
+    paths = [table for table in tables.values() if isinstance(table, Path) and table.is_file()]
+    read = sum(path.stat().st_size for path in paths)
+    *lower, highest = MEMORY_LIMITS.items()
+    return [*(limit for most, limit in lower if read <= most), highest[1]]
 
 
 def _executed(
@@ -131,7 +144,9 @@ def _executed(
         else:
             connection.register(name, table)
     built = _Views(views, set(tables))
-    for statement in connection.extract_statements(script):
+    statements = connection.extract_statements(script)
+    unread = _read_last([statement.query for statement in statements], views, results)
+    for statement, names in zip(statements, unread, strict=True):
         for name, view in built.ready():
             connection.execute(f"CREATE VIEW {exp.to_identifier(name).sql('duckdb')} AS {view.sql('duckdb', copy=False)}")
         connection.execute(statement)
@@ -139,19 +154,24 @@ def _executed(
         for name in (name for name, view in repeats.items() if view == made):
             connection.register(name, _repeated(connection, made))
             built.standing.add(name)
+        for name in names:  # make room
+            connection.execute(f"DROP TABLE {name}")
     return {name: connection.table(name).to_arrow_table() for name in results}
 
 
 def _repeated(connection: Any, view: str) -> pa.Table:
-    """Hashes a view says more than once. They come in as one array and are sorted there: a third of what grouping them by hash costs."""
+    """Hashes a view says more than once: all of them in one array, sorted there, at half of what grouping by hash costs."""
     import numpy as np
     import pyarrow as pa
 
     hashes = connection.table(view)
-    batches = hashes.to_arrow_reader(BATCH_ROWS)
-    found = np.concatenate([np.empty(0, np.uint64), *(batch.column(0).to_numpy() for batch in batches)])
+    grown = array("Q")
+    for batch in hashes.to_arrow_reader(BATCH_ROWS):
+        grown.frombytes(batch.column(0).to_numpy().view(np.uint8))
+    found = np.frombuffer(grown, np.uint64)
     found.sort()
-    return pa.table({hashes.columns[0]: np.unique(found[1:][found[1:] == found[:-1]])})
+    twice = found[1:][found[1:] == found[:-1]]
+    return pa.table({hashes.columns[0]: twice[np.append(twice[1:] != twice[:-1], True)[: len(twice)]]})
 
 
 def _run_spark(
@@ -234,8 +254,26 @@ def _created(statement: str) -> str:
     return found[1]
 
 
+def _read_last(statements: Sequence[str], views: Mapping[str, exp.Expression], results: tuple[str, ...]) -> list[list[str]]:
+    """Tables that nothing reads any more after each statement, neither by itself nor through a view, and that are no result."""
+    reads = {name: {table.name for table in view.find_all(exp.Table)} for name, view in views.items()}
+    made: set[str] = set()
+    last: dict[str, int] = {}
+    for place, statement in enumerate(statements):
+        words = set(re.findall(r"\w+", statement))
+        while more := set().union(*(reads[word] for word in words & reads.keys())) - words:
+            words |= more
+        last |= dict.fromkeys(words, place)
+        if "CREATE VIEW" in statement:
+            reads[_created(statement)] = words
+        else:
+            made.add(_created(statement))
+    kept = {*results, *(name for result in results for name in reads.get(result, ()))}
+    return [[name for name in made - kept if last[name] == place] for place in range(len(statements))]
+
+
 def open_spark(engine: Engine) -> Any:
-    """The Spark session of an engine; one a process, as Spark has it.
+    """The Spark session of an engine; one a process, as Spark has it. ``RECON_SPARK_MEMORY``: memory of its Java, 2g unless said.
 
     Raises:
         SettingsError: pyspark is not installed, or there is no Java to run it.
@@ -249,7 +287,7 @@ def open_spark(engine: Engine) -> Any:
         ) from error
     builder = SparkSession.builder.appName("reconlib")
     builder = builder.remote(engine.master) if engine.master.startswith("sc://") else builder.master(engine.master)
-    for key, value in SPARK_SETTINGS.items():
+    for key, value in {"spark.driver.memory": os.environ.get("RECON_SPARK_MEMORY", "2g"), **SPARK_SETTINGS}.items():
         builder = builder.config(key, value)
     try:
         return builder.getOrCreate()

@@ -91,12 +91,15 @@ def check_table(schema: TableSchema, table: pa.Table) -> pa.Table:
     Raises:
         DataError: a null where none may be, or a key twice.
     """
+    import numpy as np
     import pyarrow.compute as pc
 
     for column in schema.columns:
         if not column.null and table[column.name].null_count:
             raise DataError(f"{table[column.name].null_count} rows without {column.name}", where=f"table {schema.name}")
-    table = table.sort_by([(name, "ascending") for name in schema.key])
+    order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in schema.key])
+    if not np.array_equal(order, np.arange(table.num_rows)):  # what stands in order already is not copied
+        table = table.take(order)
     same: Any = None  # rows whose key is that of the row before
     for name in schema.key:
         before, after = table[name].slice(0, max(table.num_rows - 1, 0)), table[name].slice(1)
