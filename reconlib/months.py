@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from reconlib.history import Billing, Key, change_since, chronic, recent_change, sum_billing
+from reconlib.mapping import list_gone
 from reconlib.month import Month, has_stage, month_events, read_stage
 from reconlib.period import parse_period
 from reconlib.renewals import renewals
@@ -39,6 +40,15 @@ def list_chronic(month: Month, verified: pa.Table) -> pa.Table:
         if has_stage(one, "findings"):
             findings[one.period] = read_stage(one, "findings")
     return chronic(findings, verified, month_events(month), period=month.period)
+
+
+def list_gone_mappings(month: Month) -> tuple[pa.Table, ...]:
+    """Accounts and products that last month's mapping had and no source lists any more (T25); none without a month before."""
+    return tuple(
+        list_gone(relation, read_stage(month, f"{relation}_mapping"), read_stage(month.previous, f"{relation}_mapping"))
+        for relation in ("account", "product")
+        if has_stage(month.previous, f"{relation}_mapping")
+    )
 
 
 def list_renewals(month: Month) -> pa.Table:

@@ -59,4 +59,4 @@ def list_gone(relation: str, mapping: pa.Table, before: pa.Table) -> pa.Table:
     here = {(row["source"], row[id_name]) for row in mapping.to_pylist()}
     sources = {source for source, _ in here}
     gone = [row for row in before.to_pylist() if row["source"] in sources and (row["source"], row[id_name]) not in here]
-    return pa.Table.from_pylist([row | {"change": "gone"} for row in gone], schema=before.schema)
+    return pa.Table.from_pylist([row | {"change": "gone"} for row in gone], schema=mapping.schema)

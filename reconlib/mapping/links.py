@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
+from reconlib.aliases import AliasTable
 from reconlib.schema import EVIDENCE_KINDS
 
 Row = dict[str, Any]
@@ -23,6 +24,7 @@ def judge_links(
     *,
     relation: Relation,
     own_domains: Iterable[str] = (),
+    aliases: AliasTable | None = None,
 ) -> dict[str, Row]:
     """What the evidence says about every row of ``right``, by its id, as columns of a mapping; ``id`` is the best of ``left``.
 
@@ -32,6 +34,7 @@ def judge_links(
         decided: what stands already: right_id, left_id, decision (map, reject or exclude); judged all the same.
         relation: whether several of ``right`` may belong to one of ``left``.
         own_domains: the MSP's own, which say nothing about a client.
+        aliases: what products are called; none: the packaged table.
     """
     if not right:
         return {}
@@ -45,7 +48,7 @@ def judge_links(
         pd.DataFrame([{"id": row["id"]} | {name: row.get(name) for name in _TEXTS} for row in side], dtype=object) for side in (left, right)
     )
     standing = pd.DataFrame(list(decided), columns=["right_id", "left_id", "decision"], dtype=object)
-    answer = suggest_links(*frames, relation=relation, decisions=standing, own_domains=tuple(own_domains))
+    answer = suggest_links(*frames, relation=relation, decisions=standing, own_domains=tuple(own_domains), aliases=aliases)
     return {row["right_id"]: _columns(row) for row in answer.to_dict("records")}
 
 
@@ -57,6 +60,7 @@ def audit_links(
     *,
     relation: Relation,
     own_domains: Iterable[str] = (),
+    aliases: AliasTable | None = None,
 ) -> dict[str, Row]:
     """As ``judge_links``, where some stand by their name alone: these are judged, and teach nothing.
 
@@ -70,21 +74,22 @@ def audit_links(
         named: right id -> left id of what stands by its name.
         relation: whether several of ``right`` may belong to one of ``left``.
         own_domains: the MSP's own.
+        aliases: what products are called.
 
     Returns:
         As ``judge_links``; the reason of a contradiction is why the better one is better.
     """
-    found = judge_links(left, right, decided, relation=relation, own_domains=own_domains)
+    found = judge_links(left, right, decided, relation=relation, own_domains=own_domains, aliases=aliases)
     doubted = [
         {"right_id": right_id, "left_id": left_id, "decision": "map"}
         for right_id, left_id in named.items()
         if found[right_id].get("id") not in (None, left_id)
     ]
     if doubted:
-        again = judge_links(left, right, [*decided, *doubted], relation=relation, own_domains=own_domains)
+        again = judge_links(left, right, [*decided, *doubted], relation=relation, own_domains=own_domains, aliases=aliases)
         found |= {one["right_id"]: again[one["right_id"]] for one in doubted}
     contradicted = [row for row in right if found[row["id"]]["verdict"] == "CONTRADICTION"]
-    freely = judge_links(left, contradicted, (), relation=relation, own_domains=own_domains)
+    freely = judge_links(left, contradicted, (), relation=relation, own_domains=own_domains, aliases=aliases)
     for right_id, better in freely.items():
         if better.get("id") == found[right_id]["runner_up_id"]:
             found[right_id]["reason"] = better["reason"]  # why the other one is better, rather than that this one is not

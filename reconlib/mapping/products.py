@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconlib.aliases import compare_attributes, read_aliases, split_attributes
+from reconlib.aliases import AliasTable, compare_attributes, read_aliases, split_attributes
 from reconlib.aliases.table import ID_KINDS
 from reconlib.mapping.changes import find_changes, is_copy
 from reconlib.mapping.decided import Decisions, asked_again
@@ -38,11 +38,12 @@ def suggest_products(
     rules: Rules,
     connectors: Mapping[str, str],
     before: Iterable[Mapping[str, Any]] = (),
+    aliases: AliasTable | None = None,
 ) -> pa.Table:
     """Every vendor product with the service or services it counts for, its state and verdict. Returns PRODUCT_MAPPING.
 
     Grain: one row a source, vendor product and service; one row where undecided. ``connectors``: source -> connector; ``before``: rows of
-    last month's PRODUCT_MAPPING.
+    last month's PRODUCT_MAPPING; ``aliases``: what products are called, none: the packaged table.
     """
     catalogue, rows, before = services.to_pylist(), products.to_pylist(), list(before)
     ours = {row["service_id"]: _as_ours(row) for row in catalogue}
@@ -52,7 +53,8 @@ def suggest_products(
     changes = find_changes("product", rows, before)
     last = {_key(row): row for row in before if row["state"] == "mapped" and row["decided_by"] in ("id", "exact_name")}
     settled: dict[Key, list[Row]] = {}
-    stands = _Standing(active)
+    table = aliases or read_aliases()
+    stands = _Standing(active, table)
     for row in rows:
         key, one = _key(row), decided[_key(row)]
         if one and one.state == "excluded":
@@ -63,7 +65,7 @@ def suggest_products(
             settled[key] = [mapped(service, "rule", "named by the service's count rule") for service in ruled]
         elif found := stands.find(row, {*asked[key][0], *asked[key][1]}, last.get(key), copied=is_copy(changes.get(key))):
             settled[key] = [found]
-    judged = _judge(rows, active, settled, asked)
+    judged = _judge(rows, active, settled, asked, table)
     out = []
     for row in rows:
         key = _key(row)
@@ -80,17 +82,18 @@ def suggest_products(
 class _Standing:
     """What maps a product by itself: part numbers, ids of one product by the alias table, last month's id, exact names."""
 
-    def __init__(self, active: Sequence[Row]) -> None:
+    def __init__(self, active: Sequence[Row], aliases: AliasTable) -> None:
+        self._aliases = aliases
         self._skus = _unique((row["vendor_sku"], row["service_id"]) for row in active if row["vendor_sku"])
         self._names = _unique((row["service_name"], row["service_id"]) for row in active)
         self._known = {row["service_id"]: row for row in active}
-        self._aliased = _unique((key, row["service_id"]) for row in active if (key := known_product(row["vendor_sku"])))
+        self._aliased = _unique((key, row["service_id"]) for row in active if (key := known_product(row["vendor_sku"], aliases)))
 
     def find(self, row: Row, barred: set[str], last: Mapping[str, Any] | None, *, copied: bool) -> Row | None:
         """The service a product stands for without a person or a rule; none of the ``barred``."""
         sku, named = self._skus.get(row["sku"]), self._names.get(row["product_name"])
         had = last["service_id"] if last and last["service_id"] in self._known and last["service_id"] != named else None
-        alias = self._aliased.get(known_product(row["vendor_product_id"]) or known_product(row["sku"]))
+        alias = self._aliased.get(known_product(row["vendor_product_id"], self._aliases) or known_product(row["sku"], self._aliases))
         names = (row["product_name"], self._known[alias]["service_name"]) if alias else ()
         if names and compare_attributes(*map(split_attributes, names), one_product=True):
             alias = None  # one product for another segment or term: a person looks at it
@@ -103,14 +106,14 @@ class _Standing:
         return next((mapped(service, by, why) for service, by, why in choices if service and service not in barred), None)
 
 
-def known_product(value: str | None) -> str | None:
+def known_product(value: str | None, aliases: AliasTable) -> str | None:
     """The one product that an id or part number means, by the alias table; none for a name, however well known (T21).
 
     Example:
-        >>> known_product("O365_BUSINESS_PREMIUM") == known_product("f245ecc8-75af-4f8e-b61f-27d8114de5f3"), known_product("Visio")
-        (True, None)
+        >>> known_product("O365_BUSINESS_PREMIUM", read_aliases()), known_product("Visio", read_aliases())
+        ('f245ecc8-75af-4f8e-b61f-27d8114de5f3', None)
     """
-    found = {alias.product for alias in read_aliases().find(value) if alias.kind in ID_KINDS} if value else set()
+    found = {alias.product for alias in aliases.find(value) if alias.kind in ID_KINDS} if value else set()
     return found.pop() if len(found) == 1 else None
 
 
@@ -119,6 +122,7 @@ def _judge(
     active: Sequence[Row],
     settled: Mapping[Key, list[Row]],
     asked: Mapping[Key, tuple[frozenset[str], dict[str, str]]],
+    aliases: AliasTable,
 ) -> dict[Key, Row]:
     """What the evidence says about every product, source by source. What counts for several services is not held against any of them."""
     known = {row["service_id"] for row in active}
@@ -139,7 +143,7 @@ def _judge(
                 standing.append({"right_id": row["vendor_product_id"], "left_id": links[0]["id"], "decision": "map"})
             rejected = sorted(asked[_key(row)][0] & known)
             standing += [{"right_id": row["vendor_product_id"], "left_id": service, "decision": "reject"} for service in rejected]
-        answer = audit_links(left, right, standing, named, relation="many_to_one")
+        answer = audit_links(left, right, standing, named, relation="many_to_one", aliases=aliases)
         found |= {_key(row): {} if len(settled.get(_key(row), [])) > 1 else answer[row["vendor_product_id"]] for row in mine}
     return found
 
