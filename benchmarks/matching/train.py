@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.matching.sets import Case, SharedDataAbsentError, load_case, open_world
+from benchmarks.matching.sets import Case, Relation, SharedDataAbsentError, load_case, open_world
 from reconlib.matching.assignment import assign_pairs
 from reconlib.matching.comparing import compare_frames
 from reconlib.matching.features import FEATURES, NAMES
-from reconlib.matching.scoring import LINK_FEATURES, PRIOR_DECISIONS, Prior, fit_weights, link_bounds, pair_points, sign_bounds
+from reconlib.matching.scoring import LINK_FEATURES, PRIOR_DECISIONS, Prior, fit_weights, link_bounds, link_rows, pair_points, sign_bounds
 from reconlib.matching.sides import common_words
 
 LEARNED = ("canlobby", "sec_listings", "sec_yahoo", "chicago_sites", "twofa_name_domain", "fd_name_domain")
@@ -48,7 +48,7 @@ class Lesson:
     """One open world of one set, compared."""
 
     name: str
-    relation: str
+    relation: Relation
     left: np.ndarray
     right: np.ndarray
     features: np.ndarray
@@ -90,7 +90,7 @@ def add_contacts(lesson: Lesson, seed: int) -> Lesson:
     column = {name: at for at, name in enumerate(NAMES)}
     renamed = lesson.truth & (chance.random(len(features)) < RENAMED)
     strangers = np.flatnonzero(~lesson.truth)
-    named = [at for at, name in enumerate(NAMES) if FEATURES[name] in {"name", "conflict"}]
+    named = np.array([at for at, name in enumerate(NAMES) if FEATURES[name] in {"name", "conflict"}])
     features[np.ix_(np.flatnonzero(renamed), named)] = features[np.ix_(chance.choice(strangers, renamed.sum()), named)]
     columns = (
         ("domain", "same_host", "hosts_differ"),
@@ -116,7 +116,7 @@ def fit_prior(lessons: Sequence[Lesson]) -> Prior:
     weights = fit_weights(based, truth, counts=counts, centre=np.zeros(len(firmness)), firmness=firmness, bounds=sign_bounds())
     names = tuple(sorted({lesson.name for lesson in lessons}))
     prior = Prior(float(weights[-1]), dict(zip(NAMES, map(float, weights[:-1]), strict=True)), (), (), names)
-    links = [link_rows(lesson, prior) for lesson in lessons]
+    links = [lesson_links(lesson, prior) for lesson in lessons]
     rows = np.vstack([found for found, _ in links])
     right = np.concatenate([found for _, found in links])
     counts = np.concatenate([np.full(len(found), SET_WEIGHT / len(found)) for found, _ in links])
@@ -125,12 +125,11 @@ def fit_prior(lessons: Sequence[Lesson]) -> Prior:
     return Prior(prior.base, prior.weights, tuple(map(float, link_weights)), _sample(rows, right, counts), names)
 
 
-def link_rows(lesson: Lesson, prior: Prior) -> tuple[np.ndarray, np.ndarray]:
+def lesson_links(lesson: Lesson, prior: Prior) -> tuple[np.ndarray, np.ndarray]:
     """Link features of the assigned pairs, and whether they are right."""
     points = pair_points(lesson.features, prior)
     links = assign_pairs(lesson.left, lesson.right, points, lesson.relation)
-    rows = np.column_stack([np.ones(len(links.pairs)), points[links.pairs], links.margin_left, links.margin_right])
-    return rows, lesson.truth[links.pairs]
+    return link_rows(points[links.pairs], links.margins), lesson.truth[links.pairs]
 
 
 def _sample(rows: np.ndarray, right: np.ndarray, counts: np.ndarray) -> tuple[tuple[float, ...], ...]:

@@ -22,8 +22,7 @@ class Links:
     """The chosen pairs. ``pairs``: positions in the table of pairs; margins in points, see ``scoring.LINK_FEATURES``."""
 
     pairs: np.ndarray
-    margin_left: np.ndarray
-    margin_right: np.ndarray
+    margins: np.ndarray
 
 
 def assign_pairs(left: np.ndarray, right: np.ndarray, points: np.ndarray, relation: Relation) -> Links:
@@ -43,9 +42,15 @@ def assign_pairs(left: np.ndarray, right: np.ndarray, points: np.ndarray, relati
         taken_right.add(b)
         chosen.append(at)
     pairs = np.array(chosen, dtype=np.int64)
-    margin_left = margins_of(right, points, pairs)
-    margin_right = margins_of(left, points, pairs) if relation == "one_to_one" else np.full(len(pairs), WIDEST_MARGIN)
-    return Links(pairs, margin_left, margin_right)
+    return Links(pairs, link_margins(left, right, points, pairs, relation))
+
+
+def link_margins(left: np.ndarray, right: np.ndarray, points: np.ndarray, pairs: np.ndarray, relation: Relation) -> np.ndarray:
+    """How far each pair is ahead of the best other left row for its right row, and, one to one, of the best other right row."""
+    import numpy as np
+
+    ahead = margins_of(right, points, pairs)
+    return np.minimum(ahead, margins_of(left, points, pairs)) if relation == "one_to_one" else ahead
 
 
 def margins_of(side: np.ndarray, points: np.ndarray, pairs: np.ndarray) -> np.ndarray:

@@ -28,6 +28,8 @@ def find_pairs(sides: Sides, *, both_ways: bool) -> tuple[np.ndarray, np.ndarray
     """
     import numpy as np
 
+    if not sides.left or not sides.right:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
     found = _by_text(sides, both_ways=both_ways)
     keys = _by_keys(sides)
     size = len(sides.left)
@@ -129,7 +131,8 @@ def _keys(row: Row) -> Iterator[str]:
     if row.product:
         yield from (f"product {key}" for key in row.product.keys)
     words = [word for word in row.name.words if word not in LITTLE_WORDS]
-    yield f"letters {''.join(words)}"
+    if words:
+        yield f"letters {''.join(words)}"
     yield from (f"letters {word}" for word in words if 3 <= len(word) <= 6)
     yield from (f"letters {text}" for text in _initials(words))
 

@@ -55,12 +55,11 @@ def read_domain(text: object, own: frozenset[str] = frozenset()) -> Domain | Non
             label = host.removesuffix(ending).rpartition(".")[2]
             return Domain(label + ending.replace(".mail", ""), label) if label else None
     parts = _extract()(host)
-    registered = f"{parts.domain}.{parts.suffix}"
-    if not parts.suffix and "." in host:  # "acme.local": a suffix that no list knows
-        registered, parts = ".".join(host.split(".")[-2:]), parts._replace(domain=host.split(".")[-2], suffix=host.split(".")[-1])
-    if not parts.domain or not parts.suffix or registered in PUBLIC_DOMAINS or registered in own:
+    name, suffix = (parts.domain, parts.suffix) if parts.suffix else (".".join(host.split(".")[-2:-1]), host.rpartition(".")[2])
+    registered = f"{name}.{suffix}"  # "acme.local" has a suffix that no list knows
+    if not name or not suffix or registered in PUBLIC_DOMAINS or registered in own:
         return None
-    return Domain(registered, plain_text(parts.domain).replace(" ", ""))
+    return Domain(registered, plain_text(name).replace(" ", ""))
 
 
 def looks_like_domain(text: object) -> bool:

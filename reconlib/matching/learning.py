@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconlib.matching.assignment import Relation, assign_pairs
 from reconlib.matching.features import NAMES
-from reconlib.matching.scoring import LINK_FEATURES, PRIOR_DECISIONS, Prior, fit_weights, link_bounds, pair_points, sign_bounds
+from reconlib.matching.scoring import LINK_FEATURES, PRIOR_DECISIONS, Prior, fit_weights, link_bounds, link_rows, pair_points, sign_bounds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ def learn(pairs: Pairs, extra: np.ndarray, known: Known, prior: Prior, relation:
     learned = replace(prior, base=float(weights[-1]), weights=dict(zip(NAMES, map(float, weights[:-1]), strict=True)))
     points = pair_points(pairs.features, learned) + extra
     links = assign_pairs(pairs.left_at, pairs.right_at, points, relation)
-    rows = np.column_stack([np.ones(len(links.pairs)), points[links.pairs], links.margin_left, links.margin_right])
+    rows = link_rows(points[links.pairs], links.margins)
     asked = np.isin(pairs.right_at[links.pairs], settled)
     sample = np.array(prior.link_sample)
     width = len(LINK_FEATURES)

@@ -17,8 +17,10 @@ LITTLE_WORDS = frozenset(
         *("la", "las", "le", "les", "los", "of", "on", "the", "to", "und", "van", "von", "y"),
     )
 )
-RETIRED = frozenset(("old", "inactive", "closed", "test", "demo", "sandbox", "duplicate", "obsolete", "archived", "delete", "deleted"))
-_RETIRED_TEXT = re.compile(r"\b(?:do not use|dont use|not in use|no longer)\b")
+_RETIRED_WORD = "(?:old|inactive|closed|test|demo|sandbox|duplicate|obsolete|archived|deleted?)"
+_RETIRED = re.compile(  # a mark, not a part of the name: "Old Mill Bakery" is open
+    rf"\b(?:do not use|dont use|not in use|no longer)\b|[(\[]\s*{_RETIRED_WORD}\b|[-:]\s*{_RETIRED_WORD}\s*$|^\W*{_RETIRED_WORD}\s*[-:]"
+)
 _NUMBERS = {
     **{word: str(at) for at, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)},
     **{word: str(at) for at, word in enumerate(("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"), 1)},
@@ -40,6 +42,7 @@ _OTHER_NAME = re.compile(
     r"(?i)\b(?:d/b/a|dba|d\.b\.a\.|t/a|trading as|doing business as|a/k/a|aka|f/k/a|fka|formerly(?: known as)?)(?![\w/])"
 )
 _ASIAN_FORMS = re.compile("株式会社|有限会社|合同会社|股份有限公司|有限公司|주식회사")
+_SPA = re.compile(r"\bS\.? ?[pP]\.? ?A\b")  # a società per azioni; "Juno Spa" is a bath
 _ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)$")
 _INITIALS = re.compile(r"\b(?:[a-z]\b[. ] ?){2,}")
 _CAPITALS = re.compile(r"\b(?:[A-Z]\.?){3,6}(?![\w])|\b[A-Z]&[A-Z]\b")
@@ -69,14 +72,13 @@ def read_name(text: object) -> Name:
         (frozenset({'2'}), True)
     """
     plain = plain_text(text)
-    body, forms = _split_form(plain)
+    body, forms = _split_form(plain, is_spa=not isinstance(text, str) or bool(_SPA.search(text)))
     words = tuple(dict.fromkeys(_SAME_WORD.get(word, word) for word in _WORD.findall(body)))
     if not words:
         words, forms = tuple(dict.fromkeys(_WORD.findall(plain))), frozenset()
     told = [number_of(word) or word for word in words if word not in LITTLE_WORDS and word not in _EMPTY_FORMS]
     numbers = frozenset(number for at, word in enumerate(words) if (number := number_of(word, first=not at)))
-    retired = bool(_RETIRED_TEXT.search(plain)) or not RETIRED.isdisjoint(words)
-    return Name(words, " ".join(told or words), forms, numbers, retired, _initials(text, words))
+    return Name(words, " ".join(told or words), forms, numbers, bool(_RETIRED.search(plain)), _initials(text, words))
 
 
 def _initials(text: object, words: tuple[str, ...]) -> frozenset[str]:
@@ -110,7 +112,7 @@ def plain_text(text: object) -> str:
     return _INITIALS.sub(lambda found: found.group().replace(".", "").replace(" ", "") + " ", plain + " ").strip()
 
 
-def _split_form(plain: str) -> tuple[str, frozenset[str]]:
+def _split_form(plain: str, *, is_spa: bool) -> tuple[str, frozenset[str]]:
     """The name without its legal forms, and these by their plainest spelling. Two letters are a form only at the end or the beginning."""
     from rigour.names.org_types import extract_org_types
 
@@ -118,7 +120,11 @@ def _split_form(plain: str) -> tuple[str, frozenset[str]]:
     text = " ".join(words)
     forms = set()
     for found, target in extract_org_types(text):
-        if found in _NUMERALS or (len(found) <= 2 and not (words[-1] == found or (words[0] == found and len(words) > 2))):
+        if (
+            found in _NUMERALS
+            or (found == "spa" and not is_spa)
+            or (len(found) <= 2 and not (words[-1] == found or (words[0] == found and len(words) > 2)))
+        ):
             continue
         padded = f" {text} ".replace(f" {found} ", "  ")
         if padded.strip():

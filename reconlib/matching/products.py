@@ -83,7 +83,7 @@ def product_conflicts(left: Product | None, right: Product | None) -> tuple[str,
     if left is None or right is None:
         return ()
     said = compare_attributes(left.attributes, right.attributes)
-    if left.by_id and right.by_id and left.keys == right.keys:
+    if same_product(left, right):
         return tuple(text for text in said if text.startswith(("term", "billing")))
     if left.keys and right.keys and not set(left.keys) & set(right.keys):
         return (*said, "the alias table knows two products")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PRIOR_DECISIONS = 60
 WIDEST_MARGIN = 8.0  # points; what lies further away says no more
-LINK_FEATURES = ("base", "points", "margin_left", "margin_right")  # margins: to the next left row for this right one, and the other way
+LINK_FEATURES = ("base", "points", "margin")  # margin: points ahead of the next left row; one to one, of the next right row too
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,16 @@ def fit_weights(
     )
 
 
-def probability(points: np.ndarray) -> np.ndarray:
-    """Probability of log-odds points."""
+def link_rows(points: np.ndarray, margins: np.ndarray) -> np.ndarray:
+    """``LINK_FEATURES`` of links."""
     import numpy as np
 
-    return np.asarray(1 / (1 + np.exp(-np.clip(points, -500, 500))))
+    return np.column_stack([np.ones(len(points)), points, margins])
+
+
+def link_chances(points: np.ndarray, margins: np.ndarray, prior: Prior) -> np.ndarray:
+    """Probability of each link."""
+    import numpy as np
+
+    odds = link_rows(points, margins) @ np.array(prior.link_weights)
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -500, 500))))

@@ -27,6 +27,10 @@ LITTLE_WEIGHT = 0.05
 QUALIFIER = 0.2
 FEWEST_ROWS = 50  # before a side's habits can be told
 ADDED_SHARE, ADDED_TIMES = 0.02, 8
+PLACES = frozenset(
+    """america american americas california canada canadian european florida michigan ohio texas ukraine york north northern northwest south
+    southern southwest east eastern west western midwest central us usa""".split()  # noqa: SIM905
+)
 _FILLERS = frozenset(("n/a", "na", "none", "null", "nil", "nan", "unknown", "tbd", "tba", "test", "default", "?", "x", "xxx"))
 OWN_ACRONYM = 0.2  # "(FAME)" behind the words it abbreviates says little that is new
 
@@ -145,12 +149,14 @@ def _weigh_words(counts: Sequence[Counter[str]], sizes: Sequence[int]) -> dict[s
 
 
 def _added_words(mine: Counter[str], size: int, other: Counter[str], other_size: int) -> set[str]:
-    """Words a source adds to its names ("Common Stock", "(tenant)"): on many of its rows, and hardly on the other side's."""
+    """Words a source adds to its names ("Common Stock", "(tenant)"): common ones, on many of its rows, and hardly on the other side's.
+
+    Never a place: "Harbor Canada" is not Harbor.
+    """
     if size < FEWEST_ROWS or other_size < FEWEST_ROWS:
         return set()
-    return {
-        word for word, count in mine.items() if count >= ADDED_SHARE * size and count / size >= ADDED_TIMES * (other[word] + 1) / other_size
-    }
+    least, often = ADDED_SHARE * size, ADDED_TIMES * size / other_size
+    return {word for word in common_words() - PLACES if mine[word] >= max(least, often * (other[word] + 1))}
 
 
 def _without(row: Row, added: set[str]) -> Row:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconlib.errors import DataError, nearest
-from reconlib.matching.assignment import RELATIONS, Relation, assign_pairs, margins_of
+from reconlib.matching.assignment import RELATIONS, Relation, assign_pairs, link_margins
 from reconlib.matching.comparing import Pairs, compare_frames
 from reconlib.matching.domains import read_domain
 from reconlib.matching.evidence import say_conflicts, set_points
 from reconlib.matching.known import Known, lend_names, read_known
 from reconlib.matching.learning import learn
 from reconlib.matching.reasons import explain_pair, give_reason, leading_kind, points_by_kind
-from reconlib.matching.scoring import WIDEST_MARGIN, Prior, pair_points, probability, shipped_prior
+from reconlib.matching.scoring import Prior, link_chances, pair_points, shipped_prior
 from reconlib.matching.verdicts import (
     AUTO,
     CONTRADICTION,
@@ -27,6 +27,7 @@ from reconlib.matching.verdicts import (
     Unique,
     contradicts,
     count_names,
+    is_certain,
     is_same_name,
     may_be_auto,
 )
@@ -130,9 +131,8 @@ def _score(pairs: Pairs, known: Known, prior: Prior, relation: Relation) -> Scor
     learned = learn(pairs, extra.sum(axis=1), known, prior, relation)
     points = pair_points(pairs.features, learned) + extra.sum(axis=1)
     everything = np.arange(len(points))
-    margins = margins_of(pairs.right_at, points, everything)
-    rivals = margins_of(pairs.left_at, points, everything) if relation == "one_to_one" else np.full(len(points), np.inf)
-    return Scored(pairs, points, extra, _chances(points, margins, rivals, learned), margins, learned)
+    margins = link_margins(pairs.left_at, pairs.right_at, points, everything, relation)
+    return Scored(pairs, points, extra, link_chances(points, margins, learned), margins, learned)
 
 
 def _best_names(pairs: Pairs, points: np.ndarray) -> np.ndarray:
@@ -143,13 +143,6 @@ def _best_names(pairs: Pairs, points: np.ndarray) -> np.ndarray:
     a, b = pairs.left_at[order], pairs.right_at[order]
     first = np.concatenate([[True], (a[1:] != a[:-1]) | (b[1:] != b[:-1])]) if len(order) else np.zeros(0, dtype=bool)
     return np.sort(order[first])
-
-
-def _chances(points: np.ndarray, margins: np.ndarray, rivals: np.ndarray, prior: Prior) -> np.ndarray:
-    import numpy as np
-
-    rows = np.column_stack([np.ones(len(points)), points, margins, np.minimum(rivals, WIDEST_MARGIN)])
-    return probability(rows @ np.array(prior.link_weights))
 
 
 def _assign(scored: Scored, known: Known, relation: Relation) -> dict[int, int]:
@@ -221,7 +214,8 @@ def _suggested(scored: Scored, found: list[int], at: int | None, names: Unique) 
     points = {kind: told[f"points_{kind}"] for kind in KINDS}
     same = is_same_name(*row, names)
     chance, margin = float(scored.chances[at]), float(scored.margins[at])
-    auto = may_be_auto(points, chance=chance, margin=margin, conflicts=bool(told["conflicts"]), same_name=same)
+    by_id = points["id"] > 0 or (points["alias"] > 0 and is_certain(*row, names))
+    auto = may_be_auto(points, chance=chance, margin=margin, conflicts=bool(told["conflicts"]), same_name=same, by_id=by_id)
     return told | {"verdict": AUTO if auto else PROPOSE, "decided_by": leading_kind(points)}
 
 

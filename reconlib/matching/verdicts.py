@@ -46,11 +46,20 @@ def is_same_name(left: Row, right: Row, names: Unique) -> bool:
     return len(text) >= 3 and equal and names.left[text] == 1 and names.right[text] == 1
 
 
-def may_be_auto(points: Mapping[str, float], *, chance: float, margin: float, conflicts: bool, same_name: bool) -> bool:
-    """Whether a link needs no second look. ``points``: by kind of evidence; ``margin``: points ahead of the runner-up."""
+def is_certain(left: Row, right: Row, names: Unique) -> bool:
+    """Whether an alias leads to one left row only: by the ids of both sides, or by a name no other left row has."""
+    by_ids = bool(left.product and right.product and left.product.by_id and right.product.by_id)
+    return by_ids or names.left[left.core.replace(" ", "")] == 1
+
+
+def may_be_auto(points: Mapping[str, float], *, chance: float, margin: float, conflicts: bool, same_name: bool, by_id: bool) -> bool:
+    """Whether a link needs no second look. ``points``: by kind of evidence; ``margin``: points ahead of the runner-up.
+
+    ``by_id``: an id of both sides says it is one, or a dated name does and no other left row is called so.
+    """
     if chance < SURE or margin < AHEAD or conflicts:
         return False
-    if points["id"] > 0 or points["alias"] > 0 or same_name:
+    if by_id or same_name:
         return True
     kinds = [kind for kind in ("domain", "phone", "address") if points[kind] >= SPEAKS]
     return len(kinds) >= 2 or (bool(kinds) and points["name"] >= NAMED)
