@@ -210,8 +210,8 @@ def month_events(month: Month) -> list[Event]:
 
 
 def month_hashes(month: Month) -> dict[str, str]:
-    """What a signature stands for: sha256 of params, rules and every step product, as they stand at one moment (T127)."""
-    files = [month.root / month.params_path, *(month.root / rule for rule in month.params.rules)]
+    """What a signature stands for: sha256 of params, rules, own aliases and every step product, as they stand at one moment (T127)."""
+    files = [month.root / month.params_path, *(month.root / path for path in (*month.params.rules, *month.params.aliases))]
     with hold_steps(month):
         hashes = {path.relative_to(month.root).as_posix(): _sha256(path.read_bytes()) for path in files}
         for step, names in STEPS.items():

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
+from reconlib.aliases import AliasTable
 from reconlib.comparison import Comparison, compare_quantities
 from reconlib.counting import Counted, count_units
 from reconlib.engine import DUCKDB, Engine
@@ -66,11 +67,13 @@ def map_vendors(
     as_of: date,
     before: tuple[pa.Table, pa.Table] | None = None,
     one_each: Collection[str] = (),
+    aliases: AliasTable | None = None,
     engine: Engine = DUCKDB,
 ) -> tuple[pa.Table, pa.Table]:
     """Account and product mapping of a month: tenants that serve several clients split (T32), decisions and rules applied.
 
-    ``before`` is what it was a month earlier (T25); ``one_each`` are the sources in which a client has one account.
+    ``before`` is what it was a month earlier (T25); ``one_each`` are the sources in which a client has one account; ``aliases`` is what
+    products are called, none: the packaged table.
 
     Raises:
         SettingsError: a rule splits an account its source does not list, or names a client nobody has.
@@ -93,6 +96,7 @@ def map_vendors(
         rules=rules,
         connectors=connectors,
         before=products_before,
+        aliases=aliases,
     )
     return map_parts(suggested, tables["clients"], rules), products
 

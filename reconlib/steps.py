@@ -170,10 +170,13 @@ def standing_mapping(month: Month) -> dict[tuple[str, str, str], MappingDecision
 
 
 def around_mapping(month: Month) -> dict[str, Any]:
-    """What a mapping is held against beside its own tables: last month's, and what params say about accounts a client."""
+    """What a mapping is held against beside its own tables: last month's, and what params say of accounts and of products' names."""
+    from reconlib.aliases import read_aliases
+
     last = [read_stage(month.previous, name) for name in STEPS["mapping"] if has_stage(month.previous, name)]
     one_each = frozenset(name for name, source in month.params.sources.items() if source.accounts_per_client == "one")
-    return {"before": tuple(last) if len(last) == len(STEPS["mapping"]) else None, "one_each": one_each}
+    aliases = read_aliases(*(month.root / path for path in month.params.aliases))
+    return {"before": tuple(last) if len(last) == len(STEPS["mapping"]) else None, "one_each": one_each, "aliases": aliases}
 
 
 def compare_month(month: Month) -> Compared:

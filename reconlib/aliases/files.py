@@ -87,7 +87,7 @@ def read_sources() -> dict[str, tuple[str, str]]:
 
 @lru_cache(maxsize=1)
 def _packaged_table() -> AliasTable:
-    """The packaged table; a test has checked its names, so that only ids are checked again and nothing is taken apart before it is asked."""
+    """The packaged table. A test checks its names; here only ids are, so that no name is taken apart before one is asked for."""
     products, rows = packaged_rows()
     _check_products(rows, products)
     _check_overlaps([row for row in rows if row.alias.kind in ID_KINDS], products)
