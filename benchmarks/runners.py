@@ -33,10 +33,11 @@ GROUP_BY = Runner("cheapest GROUP BY", "with_group_by", compares=False)
 GROUP_BY_KEYS = Runner("GROUP BY, each unit once", "with_group_by", ("--engine", "keys"), compares=False)
 OURS = Runner("reconlib, DuckDB", "with_reconlib")
 OURS_1GB = Runner("reconlib, DuckDB, 1 GB", "with_reconlib", ("--memory", "1GB"), least=50_000_000)
-PANDAS = Runner("pandas, Arrow decimals", "with_pandas", mb_a_million=220)
+PANDAS_PLAIN = Runner("pandas, Arrow decimals, plain", "with_plain_pandas", mb_a_million=500, most=10_000_000)
+PANDAS = Runner("pandas, Arrow decimals, tuned", "with_pandas", mb_a_million=220)
 POLARS = Runner("polars, streaming", "with_polars", mb_a_million=90)
 SPARK = Runner("reconlib, Spark local[2]", "with_reconlib", ("--engine", "spark"), least=10_000_000, most=10_000_000, repeat=1)
-RUNNERS = (GROUP_BY, GROUP_BY_KEYS, OURS, OURS_1GB, PANDAS, POLARS, SPARK)
+RUNNERS = (GROUP_BY, GROUP_BY_KEYS, OURS, OURS_1GB, PANDAS_PLAIN, PANDAS, POLARS, SPARK)
 
 
 @dataclass(frozen=True)

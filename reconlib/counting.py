@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconlib.engine import DUCKDB, Engine, read_sql, run_sql
+from reconlib.engine import DUCKDB, Engine, is_small, read_sql, run_sql
 from reconlib.errors import SettingsError, TieOutError, nearest
 from reconlib.mapping import names_product, reads_source
 from reconlib.rules import Count, Ignore, Rules, ServiceRule
@@ -427,7 +427,10 @@ def _small(tables: Mapping[str, pa.Table | Path], name: str) -> pa.Table:
 def _seen(records: pa.Table | Path) -> tuple[frozenset[str], list[str]]:
     """Sources that list usage, and the different sets of vendors' own fields their records carry, or the first of very many."""
     import pyarrow.compute as pc
+    import pyarrow.parquet as pq
 
+    if isinstance(records, Path) and is_small({"records": records}):
+        records = pq.ParquetFile(records).read(columns=["source", "attributes"])
     if isinstance(records, Path):
         script = "CREATE TABLE sources AS SELECT DISTINCT source FROM records;"
         script += f"CREATE TABLE texts AS SELECT DISTINCT attributes FROM records WHERE attributes IS NOT NULL LIMIT {MANY + 1};"  # noqa: S608 - a number

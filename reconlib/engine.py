@@ -91,7 +91,7 @@ def _run_duckdb(
         try:
             with TemporaryDirectory(prefix="reconlib-") as spill:
                 config: dict[str, Any] = {
-                    "threads": 1 if _is_small(tables) else engine.threads,
+                    "threads": 1 if is_small(tables) else engine.threads,
                     "preserve_insertion_order": False,
                     "temp_directory": spill,
                     "memory_limit": limit,
@@ -105,7 +105,7 @@ def _run_duckdb(
     raise AssertionError("the last limit either does or raises")
 
 
-def _is_small(tables: Mapping[str, pa.Table | Path]) -> bool:
+def is_small(tables: Mapping[str, pa.Table | Path]) -> bool:
     """Whether sharing the work out costs more than it saves."""
     held = sum(table.nbytes for table in tables.values() if not isinstance(table, Path))
     paths = [table for table in tables.values() if isinstance(table, Path)]
