@@ -1,6 +1,6 @@
-"""The same comparison in pandas with Arrow-backed columns, as a good analyst writes it first: strings and decimals from Arrow, filter, merge, sum.
+"""The same comparison in pandas with Arrow-backed columns, as a good analyst writes it first: filter by each rule, merge, sum.
 
-Nothing about the file is taken apart by hand: no dictionaries, no classes, no search for twins before the rules. ``with_pandas`` is the tuned one.
+Nothing about the file is taken apart by hand: no dictionaries, no classes, no search for twins before the rules. ``with_pandas`` is tuned.
 """
 
 from __future__ import annotations
