@@ -67,6 +67,7 @@ def _run(tool: Tool, what: str, way: str, arguments: list[str]) -> Result:
     except subprocess.TimeoutExpired:
         return Result(tool.name, what, way, said=f"not finished in {TIME_LIMIT_S} s")
     except subprocess.CalledProcessError as error:
-        last = (error.stderr.strip() or f"ended with {error.returncode}").splitlines()[-1]
+        lines = [line for line in error.stderr.strip().splitlines() if not line.startswith("Hint:")]
+        last = lines[-1] if lines else f"ended with {error.returncode}"
         return Result(tool.name, what, way, said=f"failed: {last[:160]}".replace("|", "/"))
     return Result(tool.name, what, way, **json.loads(done.stdout.splitlines()[-1]))
