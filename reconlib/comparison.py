@@ -17,6 +17,7 @@ from reconlib.explanations import is_likely, sources_read
 from reconlib.money import SEVERAL, round_amount
 from reconlib.period import Period
 from reconlib.pricing import price_difference
+from reconlib.product_overrides import moved_products
 from reconlib.rates import Rates
 from reconlib.rules import PriceModel, Rounded, Rules, ServiceRule
 from reconlib.schema import COMPARISON, LINE_BUCKETS, check_table
@@ -102,12 +103,13 @@ def _service_rules(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Ta
     for row in products.to_pylist():
         if row["state"] == "mapped":
             mapped.setdefault(row["service_id"], set()).add(row["source"])
+    moved = _moved_to(rules, tables)
     counted = set(counts["source"].filter(pc.equal(counts["measure"], "used")).unique().to_pylist())
     rows = []
     for service in tables["services"].to_pylist():
         code = service["service_code"]
         rule = rules.services.get(code, BY_MAPPING)
-        feeds = mapped.get(service["service_id"], set())
+        feeds = mapped.get(service["service_id"], set()) | moved.get(service["service_id"], set())
         only_bought = code not in rules.services and bool(feeds) and feeds.isdisjoint(counted)
         rows.append(
             {
@@ -131,6 +133,14 @@ def _service_rules(rules: Rules, tables: Mapping[str, pa.Table], products: pa.Ta
         )
     quantities = "round_block minimum maximum included_qty tolerance_units tolerance_percent"
     return _table("service_id basis expect round_to tolerance_side rule", quantities, rows, flags="is_counted", whole="period_offset")
+
+
+def _moved_to(rules: Rules, tables: Mapping[str, pa.Table]) -> dict[str, set[str]]:
+    """Sources whose products exceptions of clients move to a service."""
+    moved: dict[str, set[str]] = {}
+    for one in moved_products(rules, tables):
+        moved.setdefault(one.service_id, set()).add(one.source)
+    return moved
 
 
 def _overrides(rules: Rules, tables: Mapping[str, pa.Table]) -> pa.Table:

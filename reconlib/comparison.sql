@@ -104,7 +104,7 @@ LEFT JOIN bought AS b ON b.client_id = s.client_id AND b.service_id = s.service_
 CREATE VIEW counted AS
 SELECT coalesce(b.client_id, m.client_id) AS client_id, coalesce(b.service_id, m.service_id) AS service_id,
        b.* EXCLUDE (client_id, service_id), m.* EXCLUDE (client_id, service_id),
-       r.basis, r.is_counted, r.expect, o.rule AS override_rule, r.rule, r.tolerance_units, r.tolerance_percent, r.tolerance_side,
+       r.basis, r.is_counted OR m.client_id IS NOT NULL AS is_counted, r.expect, o.rule AS override_rule, r.rule, r.tolerance_units, r.tolerance_percent, r.tolerance_side,
        coalesce(o.ignore, FALSE) AS is_ignored, coalesce(o.not_resold, FALSE) AS is_not_resold, r.round_to, r.round_block, o.count_qty, p.peak_qty,
        CASE r.expect WHEN 'used' THEN m.used_qty WHEN 'purchased' THEN m.purchased_qty
             ELSE CASE WHEN m.used_qty IS NOT NULL AND m.purchased_qty IS NOT NULL THEN greatest(m.used_qty, m.purchased_qty) END END AS counted_qty,

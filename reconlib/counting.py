@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reconlib.engine import DUCKDB, Engine, is_small, read_sql, run_sql
 from reconlib.errors import SettingsError, TieOutError, nearest
 from reconlib.mapping import names_product, reads_source
+from reconlib.product_overrides import moved_products
 from reconlib.rules import Count, Ignore, Rules, ServiceRule
 from reconlib.schema import COUNTS, RECORD_BUCKETS, RECORDS, check_table
 from reconlib.splits import account_keys, check_splits, checks_script, part_keys, split_fields, split_inputs, unmatched_parts
@@ -49,6 +50,7 @@ class _Plan:
     specs: list[Row] = field(default_factory=list)
     products: list[Row] = field(default_factory=list)
     ignores: list[Row] = field(default_factory=list)
+    moved: list[Row] = field(default_factory=list)  # products that count for another service at one client
     conditions: list[Condition] = field(default_factory=list)
     asked: dict[str, set[int]] = field(default_factory=dict)  # source -> conditions its records are asked
     stale_days: list[int] = field(default_factory=list)  # ascending
@@ -190,7 +192,9 @@ _SPEC = {
     "billing_date": "date",
     "rule": "text",
     "is_ruled": "bool",
+    "only_client": "text",
 }
+_MOVED = {"client_id": "text", "source": "text", "vendor_product_id": "text"}
 _IGNORE = {"source": "text", "vendor_product_id": "text", "where_bits": "int", "rule": "text"}
 _PAIR = {"service_id": "text", "other_id": "text", "reason": "text"}
 
@@ -215,6 +219,7 @@ def _laid_out(
         "count_specs": _table(_SPEC, plan.specs),
         "spec_products": _table({"spec_id": "int", "vendor_product_id": "text"}, plan.products),
         "ignores": _table(_IGNORE, plan.ignores),
+        "moved": _table(_MOVED, plan.moved),
         "pairs": _table(_PAIR, _pairs(rules, tables)),
     }
     named = split_fields(rules).union(*(condition.fields() for condition in plan.conditions))
@@ -279,6 +284,7 @@ def _plan(
                 key, on = f"services.{code}.{measure}.{number}", mapped.get(service["service_id"], [])
                 spec = {"service_id": service["service_id"], "measure": measure, "rule": key, "is_ruled": named}
                 _add_count(plan, count, rule, spec, rules, on, read)
+    _add_moved(plan, rules, tables, connectors)
     for number, ignore in enumerate(rules.ignore):
         _add_ignore(plan, number, ignore, rules, _small(tables, "vendor_products").to_pylist(), connectors)
     _refuse_too_many(plan, rules)
@@ -337,9 +343,49 @@ def _add_count(
                 "key_scope": "" if rule.once else source,
                 "take": count.take,
                 "billing_date": plan.as_of.replace(day=day) if day else None,
+                "only_client": None,
             }
         )
         plan.products += [{"spec_id": spec_id, "vendor_product_id": product} for product in ids]
+
+
+def _add_moved(plan: _Plan, rules: Rules, tables: Mapping[str, pa.Table | Path], connectors: Mapping[str, str]) -> None:
+    """A count of its own for each product a client's exception moves: days, twins and staleness as its service takes them there."""
+    if not rules.product_overrides:
+        return
+    for number, one in enumerate(rules.product_overrides):
+        _sources(Count(source=one.source), connectors, rules.where(f"product_overrides.{number}.source"))
+    small = {name: _small(tables, name) for name in ("clients", "services", "vendor_products")}
+    codes = {row["service_id"]: row["service_code"] for row in small["services"].to_pylist()}
+    own = list(plan.specs)
+    for moved in moved_products(rules, small):
+        plan.moved += [dict(zip(_MOVED, place, strict=True)) for place in moved.places()]
+        rule = rules.services.get(codes[moved.service_id], BY_MAPPING)
+        for measure in ("used", "purchased"):
+            about: Row = {"service_id": moved.service_id, "measure": measure, "source": moved.source}
+            like = [spec for spec in own if about.items() <= spec.items()]
+            spec = like[0] if like else _plain_spec(plan, rule, rules, measure, moved.source)
+            bits = plan.bits(moved.key, *_conditions(rule, Count()), [moved.source]) if measure == "used" else 0
+            about |= {
+                "spec_id": len(plan.specs) + 1,
+                "where_bits": bits,
+                "rule": moved.key,
+                "is_ruled": True,
+                "only_client": moved.client_id,
+            }
+            plan.specs.append({**spec, **about})
+            plan.products += [{"spec_id": about["spec_id"], "vendor_product_id": product} for product in moved.products]
+
+
+def _plain_spec(plan: _Plan, rule: ServiceRule, rules: Rules, measure: str, source: str) -> Row:
+    """How a service counts a source its own rule does not read."""
+    return {
+        "stale_rank": plan.stale_days.index(rules.stale_days) + 1 if measure == "used" else NEVER_STALE,
+        "dedupe": measure == "used" and rule.once,
+        "key_scope": "" if rule.once else source,
+        "take": "last_day",
+        "billing_date": None,
+    }
 
 
 def _refuse_two_takes(plan: _Plan, count: Count, spec: Row, sources: list[str], rules: Rules) -> None:
@@ -394,6 +440,8 @@ def _refuse_wrong(unmatched: list[Row], keyless: list[Row], rules: Rules, matche
     if matched_before is None:
         return
     for row in unmatched:
+        if not row["rule"].startswith("services."):
+            continue  # an exception that catches nothing is reported
         code, measure, number = row["rule"].removeprefix("services.").rsplit(".", 2)  # a code may hold dots itself
         count = getattr(rules.services[code], measure)[int(number)]
         if count.products and not count.may_be_empty and row["rule"] not in matched_before:

@@ -1,8 +1,9 @@
 -- From usage records and purchases to counts: which units count for which client and service, and where every record ended.
 --
 -- In:  usage_records, purchases, vendor_products, account_map, product_map, sources (source, is_complete, evidence),
---      count_specs (spec_id, service_id, measure, source, where_bits, stale_rank, dedupe, key_scope, take, billing_date, rule, is_ruled),
---      spec_products (spec_id, vendor_product_id), ignores (source, vendor_product_id, where_bits, rule), pairs (service_id, other_id, reason),
+--      count_specs (spec_id, service_id, measure, source, where_bits, stale_rank, dedupe, key_scope, take, billing_date, rule, is_ruled,
+--      only_client: the client an exception is about, null otherwise), spec_products (spec_id, vendor_product_id),
+--      moved (client_id, source, vendor_product_id: counts for another service there, and for no other), ignores (source, vendor_product_id, where_bits, rule), pairs (service_id, other_id, reason),
 --      run (as_of, period_start), and views built from the rules, each made as soon as what it reads is there:
 --      usage_groups and slim_records (only the fields the rules name) over usage_records, twin_traits over twin_records, pair_traits over
 --      pair_records. They add what rules can tell apart: passes (one bit a condition), stale_level (limits exceeded), is_later, has_key.
@@ -11,33 +12,46 @@
 -- Currency XXX (ISO 4217: no currency) stands for several. Only +, - and SUM touch quantities.
 
 -- 1. Classes: usage read once and summed a vendor account and kind; a kind is all that rules and terms can tell apart beside the account.
+--    What a client's exception moves is of a kind of its own there (T130).
+CREATE TABLE moved_accounts AS
+SELECT o.source, a.vendor_account_id, o.vendor_product_id, o.client_id
+FROM moved AS o
+JOIN account_map AS a ON a.source = o.source AND a.client_id = o.client_id AND a.state = 'mapped';
+
 CREATE TABLE usage_classes AS
-SELECT source, vendor_account_id, vendor_product_id, passes, stale_level, is_later, has_key, usage_date, records, quantity_qty
-FROM usage_groups;
+SELECT u.source, u.vendor_account_id, u.vendor_product_id, coalesce(o.client_id, '') AS only_client, u.passes, u.stale_level, u.is_later, u.has_key, u.usage_date,
+       u.records, u.quantity_qty
+FROM usage_groups AS u
+LEFT JOIN moved_accounts AS o
+  ON o.source = u.source AND o.vendor_account_id = u.vendor_account_id AND o.vendor_product_id = u.vendor_product_id;
 
 CREATE TABLE purchase_classes AS
-SELECT source, vendor_account_id, vendor_product_id, coalesce(start_date > run.as_of, FALSE) AS is_later, is_active, is_free,
-       coalesce(commitment_end_date >= run.as_of, FALSE) AS is_committed, commitment_end_date, unit_cost, currency,
-       count(*) AS records, sum(quantity_qty) AS quantity_qty
-FROM purchases CROSS JOIN run
-GROUP BY source, vendor_account_id, vendor_product_id, coalesce(start_date > run.as_of, FALSE), is_active, is_free,
-         coalesce(commitment_end_date >= run.as_of, FALSE), commitment_end_date, unit_cost, currency;
+SELECT p.source, p.vendor_account_id, p.vendor_product_id, coalesce(o.client_id, '') AS only_client, coalesce(p.start_date > run.as_of, FALSE) AS is_later,
+       p.is_active, p.is_free, coalesce(p.commitment_end_date >= run.as_of, FALSE) AS is_committed, p.commitment_end_date, p.unit_cost, p.currency,
+       count(*) AS records, CAST(sum(p.quantity_qty) AS DECIMAL(18, 6)) AS quantity_qty
+FROM purchases AS p
+CROSS JOIN run
+LEFT JOIN moved_accounts AS o
+  ON o.source = p.source AND o.vendor_account_id = p.vendor_account_id AND o.vendor_product_id = p.vendor_product_id
+GROUP BY p.source, p.vendor_account_id, p.vendor_product_id, coalesce(o.client_id, ''), coalesce(p.start_date > run.as_of, FALSE), p.is_active, p.is_free,
+         coalesce(p.commitment_end_date >= run.as_of, FALSE), p.commitment_end_date, p.unit_cost, p.currency;
 
 CREATE TABLE kinds AS
 WITH both_kinds AS (
-  SELECT DISTINCT 'usage' AS record_kind, 'used' AS measure, source, vendor_product_id, passes, stale_level, is_later, has_key, usage_date,
+  SELECT DISTINCT 'usage' AS record_kind, 'used' AS measure, source, vendor_product_id, only_client, passes, stale_level, is_later, has_key, usage_date,
          TRUE AS is_active, FALSE AS is_free, FALSE AS is_committed, CAST(NULL AS DATE) AS commitment_end_date,
          CAST(NULL AS DECIMAL(18, 6)) AS unit_cost, CAST(NULL AS VARCHAR) AS currency
   FROM usage_classes
   UNION ALL
-  SELECT DISTINCT 'purchase', 'purchased', source, vendor_product_id, 0, 0, is_later, TRUE, CAST(NULL AS DATE),
+  SELECT DISTINCT 'purchase', 'purchased', source, vendor_product_id, only_client, 0, 0, is_later, TRUE, CAST(NULL AS DATE),
          is_active, is_free, is_committed, commitment_end_date, unit_cost, currency
   FROM purchase_classes
 )
 SELECT row_number() OVER (ORDER BY b.record_kind, b.source, b.vendor_product_id, b.passes, b.stale_level, b.is_later, b.has_key,
                                    b.usage_date NULLS LAST, b.is_active, b.is_free, b.commitment_end_date NULLS LAST, b.unit_cost NULLS LAST,
-                                   b.currency NULLS LAST) AS kind_id,
-       b.*, b.is_free OR p.is_free AS free, p.is_free AS is_product_free, p.is_mapped AS is_product_mapped, p.is_excluded AS is_product_excluded
+                                   b.currency NULLS LAST, b.only_client) AS kind_id,
+       b.*, b.is_free OR p.is_free AS free, p.is_free AS is_product_free, p.is_mapped OR b.only_client <> '' AS is_product_mapped,
+       p.is_excluded AND b.only_client = '' AS is_product_excluded
 FROM both_kinds AS b
 JOIN (
   SELECT v.source, v.vendor_product_id, v.is_free, bool_or(m.state = 'mapped') AS is_mapped, bool_or(m.state = 'excluded') AS is_excluded
@@ -52,15 +66,16 @@ SELECT k.kind_id, c.source, c.vendor_account_id, a.state AS account_state, CASE 
        c.records, c.quantity_qty
 FROM usage_classes AS c
 JOIN kinds AS k
-  ON k.record_kind = 'usage' AND k.source = c.source AND k.vendor_product_id = c.vendor_product_id AND k.passes = c.passes
+  ON k.record_kind = 'usage' AND k.source = c.source AND k.vendor_product_id = c.vendor_product_id
+ AND k.only_client = c.only_client AND k.passes = c.passes
  AND k.stale_level = c.stale_level AND k.is_later = c.is_later AND k.has_key = c.has_key AND k.usage_date IS NOT DISTINCT FROM c.usage_date
 JOIN account_map AS a ON a.source = c.source AND a.vendor_account_id = c.vendor_account_id
 UNION ALL
 SELECT k.kind_id, c.source, c.vendor_account_id, a.state, CASE WHEN a.state = 'mapped' THEN a.client_id END, c.records, c.quantity_qty
 FROM purchase_classes AS c
 JOIN kinds AS k
-  ON k.record_kind = 'purchase' AND k.source = c.source AND k.vendor_product_id = c.vendor_product_id AND k.is_later = c.is_later
- AND k.is_active = c.is_active AND k.is_free = c.is_free AND k.commitment_end_date IS NOT DISTINCT FROM c.commitment_end_date
+  ON k.record_kind = 'purchase' AND k.source = c.source AND k.vendor_product_id = c.vendor_product_id
+ AND k.only_client = c.only_client AND k.is_later = c.is_later AND k.is_active = c.is_active AND k.is_free = c.is_free AND k.commitment_end_date IS NOT DISTINCT FROM c.commitment_end_date
  AND k.unit_cost IS NOT DISTINCT FROM c.unit_cost AND k.currency IS NOT DISTINCT FROM c.currency
 JOIN account_map AS a ON a.source = c.source AND a.vendor_account_id = c.vendor_account_id;
 
@@ -73,13 +88,14 @@ WHERE (k.passes & i.where_bits) = i.where_bits
 GROUP BY k.kind_id;
 
 -- 4. The services a kind counts for. One record may feed several services (T27), each in full; one service once.
-CREATE TABLE caught AS
-SELECT k.kind_id, s.service_id, s.measure, min(s.spec_id) AS spec_id
+--    What a client's exceptions move counts for the service they name, and for no other.
+CREATE TABLE meant AS
+SELECT k.kind_id, s.service_id, s.measure, s.only_client IS NOT NULL AS is_exception, min(s.spec_id) AS spec_id
 FROM kinds AS k
-JOIN count_specs AS s ON s.source = k.source AND s.measure = k.measure
+JOIN count_specs AS s ON s.source = k.source AND s.measure = k.measure AND (s.only_client IS NULL OR s.only_client = k.only_client)
 JOIN spec_products AS p ON p.spec_id = s.spec_id AND p.vendor_product_id = k.vendor_product_id
 WHERE (k.passes & s.where_bits) = s.where_bits
-GROUP BY k.kind_id, s.service_id, s.measure;
+GROUP BY k.kind_id, s.service_id, s.measure, s.only_client IS NOT NULL;
 
 -- 5. Fate of each kind for each service: later than the as-of date (T3), stale (T59), of a day the rule does not take (T46), or counted.
 CREATE TABLE fates AS
@@ -91,9 +107,9 @@ SELECT k.kind_id, c.service_id, s.measure, k.source, s.take, s.dedupe, s.key_sco
             WHEN s.take = 'last_day' AND k.usage_date <> l.last_day THEN 'other_day'
             WHEN s.take = 'billing_day' AND k.usage_date <> s.billing_date THEN 'other_day'
             ELSE 'counted' END AS fate
-FROM caught AS c
+FROM meant AS c
 JOIN count_specs AS s ON s.spec_id = c.spec_id
-JOIN kinds AS k ON k.kind_id = c.kind_id
+JOIN kinds AS k ON k.kind_id = c.kind_id AND (k.only_client <> '') = c.is_exception
 LEFT JOIN ignored AS i ON i.kind_id = c.kind_id
 LEFT JOIN (
   SELECT k.source, max(k.usage_date) AS last_day, count(DISTINCT k.usage_date) AS days
@@ -132,9 +148,11 @@ WITH ranked AS (
                             ORDER BY t.last_seen_date DESC NULLS LAST, t.created_date DESC NULLS LAST, t.quantity_qty DESC,
                                      t.source, t.vendor_account_id, k.kind_id) AS place
   FROM twin_traits AS t
+  LEFT JOIN moved_accounts AS o
+    ON o.source = t.source AND o.vendor_account_id = t.vendor_account_id AND o.vendor_product_id = t.vendor_product_id
   JOIN kinds AS k
-    ON k.record_kind = 'usage' AND k.source = t.source AND k.vendor_product_id = t.vendor_product_id AND k.passes = t.passes
-   AND k.stale_level = t.stale_level AND k.is_later = t.is_later AND k.has_key = t.has_key AND k.usage_date IS NOT DISTINCT FROM t.usage_date
+    ON k.record_kind = 'usage' AND k.source = t.source AND k.vendor_product_id = t.vendor_product_id
+   AND k.only_client = coalesce(o.client_id, '') AND k.passes = t.passes AND k.stale_level = t.stale_level AND k.is_later = t.is_later AND k.has_key = t.has_key AND k.usage_date IS NOT DISTINCT FROM t.usage_date
   JOIN fates AS f ON f.kind_id = k.kind_id AND f.dedupe AND f.key_scope = t.key_scope AND f.fate = 'counted'
   JOIN account_map AS a ON a.source = t.source AND a.vendor_account_id = t.vendor_account_id AND a.state = 'mapped'
 )
@@ -147,21 +165,30 @@ GROUP BY kind_id, vendor_account_id, client_id, service_id;
 -- What was bought for a part of a split tenant is not known: it stands on the tenant (T32).
 CREATE VIEW spoken AS
 SELECT DISTINCT c.service_id, c.measure, r.source
-FROM caught AS c
+FROM meant AS c
 JOIN kinds AS r ON r.kind_id = c.kind_id
 LEFT JOIN ignored AS i ON i.kind_id = c.kind_id
-WHERE NOT r.is_product_free AND i.kind_id IS NULL;
+WHERE NOT r.is_product_free AND i.kind_id IS NULL AND NOT c.is_exception;
+
+CREATE VIEW spoken_of AS
+SELECT DISTINCT s.only_client AS client_id, s.service_id, s.measure, s.source
+FROM count_specs AS s
+JOIN spec_products AS p ON p.spec_id = s.spec_id
+JOIN kinds AS r ON r.source = s.source AND r.measure = s.measure AND r.vendor_product_id = p.vendor_product_id
+WHERE s.only_client IS NOT NULL AND NOT r.is_product_free;
 
 CREATE VIEW grid AS
 SELECT DISTINCT a.client_id, s.service_id, s.measure, s.source
-FROM spoken AS s
+FROM (SELECT CAST(NULL AS VARCHAR) AS client_id, service_id, measure, source FROM spoken
+      UNION ALL SELECT client_id, service_id, measure, source FROM spoken_of) AS s
 JOIN account_map AS a ON a.source = s.source AND a.state = 'mapped' AND (s.measure = 'used' OR NOT a.is_part)
+ AND (s.client_id IS NULL OR s.client_id = a.client_id)
 JOIN sources ON sources.source = s.source AND sources.is_complete;
 
 CREATE TABLE unmatched AS
 SELECT s.rule, min(s.service_id) AS service_id, string_agg(DISTINCT s.source, ' ' ORDER BY s.source) AS sources
 FROM count_specs AS s
-LEFT JOIN (SELECT DISTINCT spec_id FROM caught) AS c ON c.spec_id = s.spec_id
+LEFT JOIN (SELECT DISTINCT spec_id FROM meant) AS c ON c.spec_id = s.spec_id
 JOIN sources ON sources.source = s.source
 WHERE s.is_ruled
 GROUP BY s.rule
@@ -173,7 +200,7 @@ FROM fates AS f JOIN placed AS r ON r.kind_id = f.kind_id AND r.client_id IS NOT
 WHERE f.take = 'any_time' AND NOT f.has_key AND f.fate = 'counted';
 
 CREATE VIEW failing AS
-SELECT DISTINCT s.service_id, s.measure
+SELECT DISTINCT s.service_id, s.measure, s.only_client
 FROM count_specs AS s JOIN sources ON sources.source = s.source AND NOT sources.is_complete;
 
 -- 8. Counts. A month's daily counts become one by the rule's take; for an average, quantity_qty is still the sum over `days` days.
@@ -217,18 +244,19 @@ FROM daily
 GROUP BY client_id, service_id, measure, source;
 
 CREATE TABLE counts AS
-SELECT g.client_id, g.service_id, g.measure, g.source, n.service_id IS NULL AS is_known,
-       CASE WHEN n.service_id IS NULL THEN CAST(coalesce(t.quantity_qty, 0) AS DECIMAL(18, 6)) END AS quantity_qty,
+SELECT g.client_id, g.service_id, g.measure, g.source, n.service_id IS NULL AND o.service_id IS NULL AS is_known,
+       CASE WHEN n.service_id IS NULL AND o.service_id IS NULL THEN CAST(coalesce(t.quantity_qty, 0) AS DECIMAL(18, 6)) END AS quantity_qty,
        coalesce(t.take, 'last_day') AS take, CAST(t.days AS BIGINT) AS days,
        CAST(coalesce(t.records, 0) AS BIGINT) AS records,
        CAST(coalesce(t.duplicate_qty, 0) AS DECIMAL(18, 6)) AS duplicate_qty,
        CAST(coalesce(t.stale_qty, 0) AS DECIMAL(18, 6)) AS stale_qty,
        CAST(coalesce(t.later_qty, 0) AS DECIMAL(18, 6)) AS later_qty,
-       CASE WHEN n.service_id IS NULL THEN CAST(coalesce(t.committed_qty, 0) AS DECIMAL(18, 6)) END AS committed_qty,
+       CASE WHEN n.service_id IS NULL AND o.service_id IS NULL THEN CAST(coalesce(t.committed_qty, 0) AS DECIMAL(18, 6)) END AS committed_qty,
        t.commitment_end_date, t.unit_cost, t.currency, CASE WHEN t.records > 0 THEN s.evidence END AS evidence
 FROM grid AS g
 JOIN sources AS s ON s.source = g.source
-LEFT JOIN failing AS n ON n.service_id = g.service_id AND n.measure = g.measure
+LEFT JOIN failing AS n ON n.service_id = g.service_id AND n.measure = g.measure AND n.only_client IS NULL
+LEFT JOIN failing AS o ON o.service_id = g.service_id AND o.measure = g.measure AND o.only_client = g.client_id
 LEFT JOIN tallies AS t ON t.client_id = g.client_id AND t.service_id = g.service_id AND t.measure = g.measure AND t.source = g.source;
 
 -- 9. Every record in exactly one bucket: counted for any service beats left out for another. A bucket depends on the kind and on what was
@@ -307,7 +335,7 @@ SELECT DISTINCT s.service_id, s.source, p.vendor_product_id
 FROM count_specs AS s
 JOIN spec_products AS p ON p.spec_id = s.spec_id
 JOIN (SELECT service_id FROM pairs UNION SELECT other_id FROM pairs) AS o ON o.service_id = s.service_id
-WHERE s.measure = 'used';
+WHERE s.measure = 'used' AND s.only_client IS NULL;
 
 CREATE TABLE pair_records AS
 SELECT u.*
@@ -318,9 +346,11 @@ WHERE u.unit_key IS NOT NULL;
 CREATE TABLE seen_keys AS
 SELECT DISTINCT a.client_id, f.service_id, u.source, u.vendor_product_id, u.unit_key
 FROM pair_traits AS u
+LEFT JOIN moved_accounts AS o
+  ON o.source = u.source AND o.vendor_account_id = u.vendor_account_id AND o.vendor_product_id = u.vendor_product_id
 JOIN kinds AS k
-  ON k.record_kind = 'usage' AND k.source = u.source AND k.vendor_product_id = u.vendor_product_id AND k.passes = u.passes
- AND k.stale_level = u.stale_level AND k.is_later = u.is_later AND k.has_key = u.has_key AND k.usage_date IS NOT DISTINCT FROM u.usage_date
+  ON k.record_kind = 'usage' AND k.source = u.source AND k.vendor_product_id = u.vendor_product_id
+ AND k.only_client = coalesce(o.client_id, '') AND k.passes = u.passes AND k.stale_level = u.stale_level AND k.is_later = u.is_later AND k.has_key = u.has_key AND k.usage_date IS NOT DISTINCT FROM u.usage_date
 JOIN fates AS f ON f.kind_id = k.kind_id AND f.fate = 'counted'
 JOIN account_map AS a ON a.source = u.source AND a.vendor_account_id = u.vendor_account_id AND a.state = 'mapped';
 

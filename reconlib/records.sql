@@ -10,9 +10,11 @@ CREATE TABLE chosen_usage AS
 SELECT k.kind_id, u.source, u.vendor_account_id, u.usage_record_id, u.quantity_qty, u.unit_name, u.unit_key, u.unit_class, u.unit_state,
        u.created_date, u.last_seen_date, u.usage_date, u.evidence
 FROM chosen_traits AS u
+LEFT JOIN moved_accounts AS o
+  ON o.source = u.source AND o.vendor_account_id = u.vendor_account_id AND o.vendor_product_id = u.vendor_product_id
 JOIN kinds AS k
-  ON k.record_kind = 'usage' AND k.source = u.source AND k.vendor_product_id = u.vendor_product_id AND k.passes = u.passes
- AND k.stale_level = u.stale_level AND k.is_later = u.is_later AND k.has_key = u.has_key AND k.usage_date IS NOT DISTINCT FROM u.usage_date;
+  ON k.record_kind = 'usage' AND k.source = u.source AND k.vendor_product_id = u.vendor_product_id
+ AND k.only_client = coalesce(o.client_id, '') AND k.passes = u.passes AND k.stale_level = u.stale_level AND k.is_later = u.is_later AND k.has_key = u.has_key AND k.usage_date IS NOT DISTINCT FROM u.usage_date;
 
 CREATE TABLE ranked_usage AS
 SELECT u.usage_record_id, f.kind_id, f.service_id, u.vendor_account_id,
@@ -24,14 +26,20 @@ JOIN fates AS f ON f.kind_id = u.kind_id AND f.dedupe AND f.fate = 'counted'
 JOIN account_map AS a ON a.source = u.source AND a.vendor_account_id = u.vendor_account_id AND a.state = 'mapped'
 WHERE u.unit_key IS NOT NULL;
 
-CREATE TABLE chosen_purchases AS
-SELECT k.kind_id, p.source, p.vendor_account_id, p.purchase_id, p.quantity_qty, p.status, p.start_date, p.commitment_end_date, p.term, p.evidence
+CREATE TABLE chosen_bought AS
+SELECT p.*, coalesce(p.start_date > run.as_of, FALSE) AS is_later, coalesce(o.client_id, '') AS only_client
 FROM purchases AS p
 CROSS JOIN run
 JOIN chosen AS h ON h.source = p.source AND h.vendor_account_id = p.vendor_account_id
+LEFT JOIN moved_accounts AS o
+  ON o.source = p.source AND o.vendor_account_id = p.vendor_account_id AND o.vendor_product_id = p.vendor_product_id;
+
+CREATE TABLE chosen_purchases AS
+SELECT k.kind_id, p.source, p.vendor_account_id, p.purchase_id, p.quantity_qty, p.status, p.start_date, p.commitment_end_date, p.term, p.evidence
+FROM chosen_bought AS p
 JOIN kinds AS k
-  ON k.record_kind = 'purchase' AND k.source = p.source AND k.vendor_product_id = p.vendor_product_id
- AND k.is_later = coalesce(p.start_date > run.as_of, FALSE) AND k.is_active = p.is_active AND k.is_free = p.is_free
+  ON k.record_kind = 'purchase' AND k.source = p.source AND k.vendor_product_id = p.vendor_product_id AND k.only_client = p.only_client
+ AND k.is_later = p.is_later AND k.is_active = p.is_active AND k.is_free = p.is_free
  AND k.commitment_end_date IS NOT DISTINCT FROM p.commitment_end_date AND k.unit_cost IS NOT DISTINCT FROM p.unit_cost
  AND k.currency IS NOT DISTINCT FROM p.currency;
 

@@ -8,7 +8,7 @@ zero (T1). Source: FIELD.md T3, T7, T110, T114.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from reconlib.comparison import money_a_month
 from reconlib.errors import TieOutError
 from reconlib.money import SEVERAL, format_amount, format_qty, round_amount
+from reconlib.product_overrides import Moved
 from reconlib.schema import ROLL_FORWARD, make_table
 
 if TYPE_CHECKING:
@@ -54,11 +55,14 @@ def roll_forward(before: Pass, after: Pass, charged: Mapping[Key, tuple[Decimal 
     return make_table(ROLL_FORWARD, rows)
 
 
-def sum_charges(charges: pa.Table, accounts: pa.Table, products: pa.Table) -> dict[Key, tuple[Decimal | None, str]]:
+def sum_charges(
+    charges: pa.Table, accounts: pa.Table, products: pa.Table, moved: Sequence[Moved] = ()
+) -> dict[Key, tuple[Decimal | None, str]]:
     """Billed vendor charges of each client × service: amount, tax excluded (T117), and currency; None and ``XXX`` for several currencies.
 
     Drafts and unbilled lines are left out: they still change (T7). A product of several services is charged once, to the first of them
-    (T27). Charges of accounts and products that are not mapped belong to no client × service and are not in it.
+    (T27); at a client whose exception moves it, to the service named there. Charges of accounts and products that are not mapped belong to
+    no client × service and are not in it.
     """
     clients = {(row["source"], row["vendor_account_id"]): row["client_id"] for row in accounts.to_pylist() if row["state"] == "mapped"}
     services: dict[tuple[str, str], str] = {}
@@ -66,11 +70,13 @@ def sum_charges(charges: pa.Table, accounts: pa.Table, products: pa.Table) -> di
         if row["state"] == "mapped":
             key = (row["source"], row["vendor_product_id"])
             services[key] = min(row["service_id"], services.get(key, row["service_id"]))
+    elsewhere = {place: one.service_id for one in moved for place in one.places()}
     found: dict[Key, dict[str, Decimal]] = {}
     with localcontext(prec=60):
         for row in charges.to_pylist():
             client = clients.get((row["source"], row["vendor_account_id"]))
-            service = services.get((row["source"], row["vendor_product_id"]))
+            product = (row["source"], row["vendor_product_id"])
+            service = elsewhere.get((client or "", *product)) or services.get(product)
             if row["is_billed"] and client and service:
                 sums = found.setdefault((client, service), {})
                 sums[row["currency"]] = sums.get(row["currency"], ZERO) + row["amount"]

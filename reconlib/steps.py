@@ -229,12 +229,15 @@ def roll_forward_month(month: Month) -> pa.Table:
         SignOffError: what was signed then is not what stands on disk.
         TieOutError: what moved does not lead from the one pass to the other.
     """
+    from reconlib.product_overrides import moved_products
     from reconlib.roll_forward import Pass, roll_forward, sum_charges
 
     if not month.is_post_invoice:
         return make_table(ROLL_FORWARD, [])
     first, compared = first_pass(month), compare_month(month)
-    charged = sum_charges(*(read_stage(month, name) for name in ("vendor_charges", "account_mapping", "product_mapping")))
+    accounts, products = (read_stage(month, name) for name in ("account_mapping", "product_mapping"))
+    moved = moved_products(month.rules, build_canonical(month))
+    charged = sum_charges(read_stage(month, "vendor_charges"), accounts, products, moved)
     before = Pass(read_stage(first, "comparison"), read_stage(first, "counts"))
     moved = roll_forward(before, Pass(compared.cells, compared.counts), charged)
     write_step(month, "roll_forward", {"roll_forward": moved})
@@ -283,7 +286,7 @@ def prepare_sign_off(month: Month) -> SignOffState:
         materiality=Decimal(month.params.materiality),
         as_of=month.as_of,
         period=month.period,
-        overrides=month.rules.overrides,
+        overrides=(*month.rules.overrides, *month.rules.product_overrides),
     )
     if not month.as_signed:
         write_step(month, "sign_off", {"changes": changes, "verified_changes": verified})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from reconlib.explain.written import rule_text
 from reconlib.ledger import Event
 from reconlib.month import Month, has_stage, read_stage
+from reconlib.product_overrides import moved_products
 from reconlib.report.pages.tables import build_table, index_rows
 from reconlib.review import mapping_decisions
 
@@ -60,7 +61,7 @@ def finding_rules(month: Month, finding: Row, cell: Row | None, counted_code: st
             if {override.client} & {finding["client_id"], cell.get("client_code"), _code(month, finding["client_id"])}
             and override.service in (cell["service_code"], cell["service_id"])
         ]
-    keys += _split_keys(month, finding, cell)
+    keys += [*_split_keys(month, finding, cell), *_moved_keys(month, finding)]
     said = finding["rule"] or ""
     named = said.partition(":")[0].strip()
     if not any(named == key or named.startswith(f"{key}.") for key in keys) and named.partition(".")[0] in _KEYS:
@@ -72,6 +73,20 @@ def finding_rules(month: Month, finding: Row, cell: Row | None, counted_code: st
     if cell is not None and rows[0]["text"] is None:
         rows[0] |= {"file": None, "text": "no rule names this service: whatever is mapped to it is counted"}
     return build_table(rows, _RULES)
+
+
+def _moved_keys(month: Month, finding: Row) -> list[str]:
+    """Exceptions that count a product of the finding's client for its service, or for another than its own (T130)."""
+    if not month.rules.product_overrides:
+        return []
+    tables = {name: read_stage(month, name) for name in ("clients", "services", "vendor_products")}
+    feeds = {
+        (row["source"], row["vendor_product_id"])
+        for row in read_stage(month, "product_mapping").to_pylist()
+        if row["state"] == "mapped" and row["service_id"] == finding["service_id"]
+    }
+    moved = [one for one in moved_products(month.rules, tables) if one.client_id == finding["client_id"]]
+    return [one.key for one in moved if one.service_id == finding["service_id"] or any(place[1:] in feeds for place in one.places())]
 
 
 def _split_keys(month: Month, finding: Row, cell: Row | None) -> list[str]:
@@ -92,6 +107,7 @@ def _split_keys(month: Month, finding: Row, cell: Row | None) -> list[str]:
 _KEYS = (
     "services",
     "overrides",
+    "product_overrides",
     "tenant_splits",
     "ignore",
     "expected",
@@ -105,7 +121,7 @@ _KEYS = (
 
 def list_mapping(month: Month, inputs: Inputs, finding: Row, service: str | None, events: Iterable[Event]) -> pa.Table:
     """Vendor accounts and products that feed the finding, or wait to, with who decided each and when."""
-    decided = mapping_decisions(events, as_of=month.as_of, period=month.period)
+    decided = mapping_decisions(events, as_of=month.as_of, period=month.mapping_period)
     sources = _sources(inputs, finding, service)
     rows = []
     for relation, table in (("account", inputs.accounts), ("product", inputs.products)):

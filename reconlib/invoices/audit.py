@@ -22,6 +22,7 @@ from reconlib.invoices.subscriptions import charged_seats
 from reconlib.invoices.three_way import compare_cost, compare_seats
 from reconlib.invoices.unbilled import Spend, check_billed, check_mapped
 from reconlib.money import format_amount
+from reconlib.product_overrides import Moved, moved_products
 from reconlib.rules import Rules
 from reconlib.schema import VENDOR_AUDIT, make_table
 
@@ -63,7 +64,7 @@ def audit_charges(
     }
     heads = check_heads(tables["vendor_invoices"].to_pylist(), _sums(charges), rules.invoice_tolerance)
     stopped = {key for head in heads if head["status"] == "stopped" for key in head["ids"]}
-    place = _Places(accounts, products)
+    place = _Places(accounts, products, moved_products(rules, tables))
     tallies, kept, spends, unknown, touched = _read(charges, stopped)
     audited = {group: [row for row in rows if (row["source"], row["invoice_id"]) not in stopped] for group, rows in kept.items()}
     for rows in audited.values():
@@ -95,8 +96,9 @@ class _Places:
     services: dict[tuple[str, str], frozenset[str]]
     excluded: set[tuple[str, str]]
     names: dict[str, str]
+    moved: dict[tuple[str, str, str], str]  # client, source, product -> the service a client's exception names
 
-    def __init__(self, accounts: pa.Table, products: pa.Table) -> None:
+    def __init__(self, accounts: pa.Table, products: pa.Table, moved: Sequence[Moved]) -> None:
         self.clients, self.excluded, self.names, self.services = {}, set(), {}, {}
         for row in accounts.to_pylist():
             key = row["source"], row["vendor_account_id"]
@@ -110,11 +112,13 @@ class _Places:
                 key = row["source"], row["vendor_product_id"]
                 self.services[key] = self.services.get(key, frozenset()) | {row["service_id"]}
                 self.names[row["service_id"]] = row["service_name"]
+        self.moved = {place: one.service_id for one in moved for place in one.places()}
+        self.names |= {one.service_id: one.service_name for one in moved}
 
     def of(self, row: Row) -> Row:
         """The row with its client and service."""
         client = self.clients.get((row["source"], row.get("vendor_account_id") or ""))
-        service = min(self.services.get((row["source"], row.get("vendor_product_id") or ""), frozenset()), default=None)
+        service = min(self.services_of(client, row["source"], row.get("vendor_product_id") or ""), default=None)
         return {
             **row,
             "client_id": client,
@@ -122,6 +126,11 @@ class _Places:
             "service_id": service,
             "service_name": self.names.get(service or ""),
         }
+
+    def services_of(self, client: str | None, source: str, product: str) -> frozenset[str]:
+        """Services a product counts for at a client."""
+        moved = self.moved.get((client or "", source, product))
+        return frozenset({moved}) if moved else self.services.get((source, product), frozenset())
 
 
 def _rows(table: pa.Table, columns: Sequence[str] | None = None) -> Iterator[Row]:

@@ -23,7 +23,9 @@ class Places(Protocol):
     """Client and services of accounts and products."""
 
     clients: dict[tuple[str, str], str]
-    services: dict[tuple[str, str], frozenset[str]]
+
+    def services_of(self, client: str | None, source: str, product: str) -> frozenset[str]:
+        """Services a product counts for at a client."""
 
 
 @dataclass(slots=True)
@@ -93,7 +95,8 @@ def check_billed(
             claimed[asked] = claimed.get(asked, Decimal(0)) + done["difference_amount"]
     for key, spend in spends.items():
         source, account, product, currency = key
-        client, services = places.clients.get((source, account)), places.services.get((source, product), frozenset())
+        client = places.clients.get((source, account))
+        services = places.services_of(client, source, product)
         if client is None or not services or spend.recurring <= 0:
             continue
         found = [states[client, service] for service in services if (client, service) in states]

@@ -1,6 +1,6 @@
 """Rules as people write them: which usage counts for which service, what should be billed, and at what price (FIELD.md 2.3–2.8)."""
 
-from reconlib.rules.accounts import Part, TenantSplit
+from reconlib.rules.accounts import Part, ProductOverride, TenantSplit
 from reconlib.rules.book import (
     Expected,
     Override,
@@ -26,6 +26,7 @@ __all__ = [
     "Override",
     "Part",
     "PriceModel",
+    "ProductOverride",
     "Qty",
     "Rounded",
     "Rules",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -59,3 +60,14 @@ class TenantSplit(Strict):
     def account_ids(self) -> list[str]:
         """The tenant's own account, which is the remainder, and its parts."""
         return [self.account, *map(self.part_id, self.parts)]
+
+
+class ProductOverride(Strict):
+    """A vendor product that counts for another service for one client, instead of those it is mapped to (T130)."""
+
+    client: Text  # client id or code
+    source: Text  # by its name in params
+    products: Annotated[list[Text], Field(min_length=1)]  # vendor product ids, SKUs or exact names
+    service: Text  # what they count for
+    reason: Text
+    review_by: date

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from reconlib.errors import SettingsError
-from reconlib.rules.accounts import TenantSplit
+from reconlib.rules.accounts import ProductOverride, TenantSplit
 from reconlib.rules.counts import Bundle, Cloud, Count, Ignore, Qty, Rounded
 from reconlib.rules.prices import Amount, Convention, Escalator, Outlier, Percent, PriceModel
 from reconlib.settings import Strict, Text, read_yaml
@@ -137,6 +137,7 @@ class Rules(Strict):
     tenant_splits: list[TenantSplit] = Field(default_factory=list)
     services: dict[Text, ServiceRule] = Field(default_factory=dict)
     overrides: list[Override] = Field(default_factory=list)
+    product_overrides: list[ProductOverride] = Field(default_factory=list)
     expected: list[Expected] = Field(default_factory=list)
     together: list[Together] = Field(default_factory=list)
     _stands_in: dict[str, str] = PrivateAttr(default_factory=dict)  # key here -> file and key there
@@ -177,7 +178,7 @@ class Rules(Strict):
         return rules
 
 
-_LISTS = ("ignore", "tenant_splits", "overrides", "expected", "together")
+_LISTS = ("ignore", "tenant_splits", "overrides", "product_overrides", "expected", "together")
 
 
 def read_rules(paths: Iterable[str | Path]) -> Rules:

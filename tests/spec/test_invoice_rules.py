@@ -709,6 +709,14 @@ def test_t35_what_a_contract_exception_ignores_is_no_unbilled_charge() -> None:
     assert of(audit(SEATS.format(source="nce"), lines="", rules=cloud), "unbilled")["status"] == "reported"
 
 
+def test_t130_a_charge_of_a_product_moved_for_its_client_is_billed_by_the_named_service() -> None:
+    move = {"client": "Acme", "source": "nce", "products": ["M365"], "service": "E3", "reason": "theirs", "review_by": "2027-01-31"}
+    given: dict[str, Any] = {"purchases": "id  qty  product\nfile1  12  M365\nfile2  1  E3", "lines": "Acme  E3"}
+    assert of(audit(SEATS.format(source="nce"), **given), "unbilled")["status"] == "mismatch"
+    row = of(audit(SEATS.format(source="nce"), **given, rules={"product_overrides": [move]}), "unbilled")
+    assert (row["status"], row["service_id"], row["service_name"]) == ("agrees", "E3", "E3")
+
+
 def test_charge_types_nobody_knows_pass_through_and_are_named() -> None:
     table = """
         type             start       end         qty  unit  amount  cycle  sub

@@ -39,7 +39,7 @@ MAIL = {"mail": {"used": [{"products": ["mail"]}]}}
 def mapped(**targets: str) -> dict[tuple[str, str, str], Any]:
     """People's decisions: account -> client."""
     return {
-        ("account", "vendor", name.replace("_", "/")): SimpleNamespace(state="mapped", targets=(client,), rejected=frozenset())
+        ("account", "vendor", name.replace("_", "/")): SimpleNamespace(state="mapped", targets=(client,), rejected=frozenset(), seen={})
         for name, client in targets.items()
     }
 
@@ -261,7 +261,7 @@ def test_many_accounts_of_one_client_are_one_count_and_each_stays_in_view() -> N
     edr     branch      agent    7    -    2026-10-31
     """
     decisions = {
-        ("account", source, account): SimpleNamespace(state="mapped", targets=("Acme",), rejected=frozenset())
+        ("account", source, account): SimpleNamespace(state="mapped", targets=("Acme",), rejected=frozenset(), seen={})
         for source, account in [("rmm", "main"), ("rmm", "branch"), ("edr", "branch")]
     }
     rules = {"services": {"RMM": {"used": [{"source": "rmm", "products": ["agent"], "dedupe": True}]}}}

@@ -13,6 +13,7 @@ from reconlib.errors import TieOutError
 from reconlib.history import Billing, change_since, chronic, metrics, recent_change, sum_billing
 from reconlib.ledger import Event
 from reconlib.period import Period, parse_period
+from reconlib.product_overrides import Moved
 from reconlib.renewals import renewals
 from reconlib.roll_forward import Pass, roll_forward, sum_charges
 from reconlib.schema import (
@@ -162,6 +163,9 @@ def test_t110_vendor_charges_of_the_month_stand_beside_the_row_tax_and_drafts_le
     )
     charged = sum_charges(table, make_table(ACCOUNT_MAPPING, month.accounts), make_table(PRODUCT_MAPPING, month.products))
     assert charged == {("Acme", "EDR"): (Decimal("30.00"), "USD")}
+    moved = Moved("product_overrides.0", "Acme", "vendor", ("EDR",), "MDR", "MDR")
+    elsewhere = sum_charges(table, make_table(ACCOUNT_MAPPING, month.accounts), make_table(PRODUCT_MAPPING, month.products), [moved])
+    assert elsewhere == {("Acme", "MDR"): (Decimal("30.00"), "USD")}
     (row,) = roll_forward(left_by(month), left_by(month), charged).to_pylist()
     assert (row["charged_amount"], row["charged_currency"]) == (Decimal("30.00"), "USD")
 
