@@ -18,7 +18,7 @@ lists = pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test rules lint format lab explore bench bench-matching clean
+.PHONY: help demo test rules lint format lab explore board bench bench-matching clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ lab: $(VENV)/dev.stamp ## the four notebooks in JupyterLab
 
 explore: $(VENV)/dev.stamp ## the month in a browser (PARAMS=params/….yaml)
 	$(bin)/recon explore $(PARAMS)
+
+board: $(VENV)/dev.stamp ## decide a month's mappings in a browser (PARAMS=params/….yaml, RECON_WHO=your name)
+	$(bin)/recon board $(PARAMS)
 
 bench: $(VENV)/bench.stamp ## cost of the comparison beside a bare GROUP BY, pandas, polars and Spark, into docs/benchmarks.md (BENCH="1M 10M 50M")
 	$(bin)/python -m benchmarks $(BENCH)

@@ -25,6 +25,7 @@ with app.setup:
     from reconlib.period import parse_period
     from reconlib.rules import Rules
     from reconlib.month import Month, open_month, read_stage
+    from reconlib.report.links import break_links as plain
     from reconlib.pipeline import Inputs
     from reconlib.steps import Mapped, stage_inputs
 
@@ -83,16 +84,6 @@ with app.setup:
     JOIN agreements AS a ON a.agreement_id = l.agreement_id
     JOIN line_buckets AS b ON b.agreement_line_id = l.agreement_line_id;
     """
-
-
-@app.function
-def plain(table: pa.Table) -> pa.Table:
-    """The table with links in its texts made unclickable: a table cell would fetch a picture a vendor's name points at."""
-    for index, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
-            broken = pc.replace_substring_regex(table[index], r"(?i)(https?:|data:)", "\\1\u2060")
-            table = table.set_column(index, field, broken)
-    return table
 
 
 @app.function

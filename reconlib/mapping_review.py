@@ -6,6 +6,7 @@ over: the answer says so, and the page is run again (T125, T127, T129).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from reconlib.errors import DataError, SettingsError, SignOffError
 from reconlib.ledger import Event, open_ledger
 from reconlib.month import Month, month_events
 from reconlib.people import check_name
-from reconlib.reliability import Judged, judge_suggestions
+from reconlib.reliability import Judged, judge_candidates
 from reconlib.review.bulk import BulkPreview
 from reconlib.review.decisions import keyed, mapping_event, refuse_signed, shown_values
 from reconlib.review.folds import mapping_decisions
@@ -25,22 +26,28 @@ Row = Mapping[str, Any]
 
 
 def judge_month(month: Month) -> list[Judged]:
-    """Every suggestion decided on up to this month, and whether it was right by what stands now."""
-    events = [event for event in month_events(month) if event.period <= str(month.period)]
-    return judge_suggestions(events, mapping_decisions(events, as_of=month.as_of, period=month.period))
+    """Candidates decided on up to this month, and whether each was right by what stands now."""
+    events = [event for event in month_events(month) if event.period <= str(month.mapping_period)]
+    return judge_candidates(events, mapping_decisions(events, as_of=month.as_of, period=month.mapping_period))
 
 
 class MappingReview:
     """Decisions on the mappings of one month by one person; holds what had been decided when it was opened."""
 
-    def __init__(self, month: Month, who: str = "") -> None:
-        """``who`` empty: RECON_WHO of the environment; without either it can be looked at, and every decision is refused."""
+    def __init__(self, month: Month, who: str = "", *, events: Sequence[Event] | None = None) -> None:
+        """The month opened by somebody.
+
+        Args:
+            month: whose mappings they are.
+            who: empty: RECON_WHO of the environment; without either it can be looked at, and every decision is refused.
+            events: what the ledger held when the rows were read; default: what it holds now.
+        """
         self._month = month
         self._who = who or month.environ.get("RECON_WHO", "")
-        with open_ledger(month.ledger_url) as ledger:
-            events = ledger.events(book=month.params.book)
-        self._known = {event.subject: event.seq for event in events if event.kind == "mapping_decided"}
-        self.refusal = self._why_not(events)
+        known = month_events(month) if events is None else events
+        self._known = {event.subject: event.seq for event in known if event.kind == "mapping_decided"}
+        self._decided: Counter[str] = Counter()  # since it was opened, less what was taken back
+        self.refusal = self._why_not(month_events(month))
         self.review_by = month.period.end + timedelta(days=REVIEW_AFTER_DAYS)
 
     def decide(self, row: Row, action: str, target: str = "", reason: str = "", until: date | None = None) -> list[Event]:
@@ -74,7 +81,13 @@ class MappingReview:
                     "until": (until or self.review_by) if excluding else None,
                 }
             ]
-        return self._record([(row, step) for step in steps])
+        events = self._record([(row, step) for step in steps])
+        self._decided[events[0].subject] += -1 if action == "undo" else 1
+        return events
+
+    def has_decided(self, row: Row) -> bool:
+        """Whether a row was decided since the month was opened, and not taken back."""
+        return self._decided[_subject(row)] > 0
 
     def accept_all(self, preview: BulkPreview) -> list[Event]:
         """Record one ordinary decision for every row of a preview, all or none.
@@ -86,8 +99,12 @@ class MappingReview:
         """
         if not preview.rows:
             raise DataError("no row would be accepted", where="bulk", hint="lower the threshold, or decide one by one")
+        if again := [_subject(row) for row in preview.rows if self.has_decided(row)]:
+            raise DataError(f"{again[0]} was decided since this was listed", where="bulk", hint="ask for the preview again")
         target = "client_id" if preview.relation == "account" else "service_id"
-        return self._record([(row, {"decision": "map", "target_id": row[target], "why": preview.why}) for row in preview.rows])
+        events = self._record([(row, {"decision": "map", "target_id": row[target], "why": preview.why}) for row in preview.rows])
+        self._decided.update(event.subject for event in events)
+        return events
 
     def _why_not(self, events: Iterable[Event]) -> str:
         try:
@@ -104,7 +121,7 @@ class MappingReview:
         for row, answer in answers:
             relation, vendor_id = _about(row)
             about: dict[str, Any] = {"relation": relation, "source": row["source"], "vendor_id": vendor_id}
-            events.append(mapping_event(**facts, **about, **answer, seen=shown_values(row)))
+            events.append(mapping_event(**facts, **about, **{"seen": shown_values(row), **answer}))
 
         def check(standing: list[Event]) -> None:
             refuse_signed(standing, book, str(period))
@@ -126,6 +143,11 @@ class MappingReview:
 def _about(row: Row) -> tuple[str, str]:
     relation = "account" if "vendor_account_id" in row else "product"
     return relation, row[f"vendor_{relation}_id"]
+
+
+def _subject(row: Row) -> str:
+    relation, vendor_id = _about(row)
+    return f"{relation}/{row['source']}/{vendor_id}"
 
 
 def _replaced(row: Row, target: str) -> str | None:

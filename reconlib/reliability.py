@@ -1,38 +1,41 @@
-"""How often suggestions of a given probability were right: what people decided, against the probability they were shown.
+"""How often a probability was right: what people decided, against what the row they decided on had said.
 
-A suggestion is judged by what stands decided now: right where the vendor account or product is mapped to what was suggested, wrong where
-that was rejected or it is mapped to something else. An exclusion says nothing about whose it is, and a decision taken back says nothing at
-all; neither is counted. Each suggestion counts once, with the probability shown when it was first decided on. Below 30 of them a share
-says too little to be shown.
+Each decided row showed one candidate with a probability: the suggestion, what it was mapped to already, or the nearest one where neither
+was. It was right where the vendor account or product is mapped to it now, wrong where it was rejected or something else was chosen. An
+exclusion says nothing about whose it is, and a decision taken back says nothing at all; neither is counted. Each candidate counts once,
+with the probability shown when it was first decided on. Below 30 of them a share says too little to be shown.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal
 
 from reconlib.ledger import Event
 from reconlib.review.folds import Key, MappingDecision
 
-NEEDED = 30  # judged suggestions below which nothing is said
+ShownAs = Literal["suggestion", "mapping", "nearest"]
+NEEDED = 30  # judged candidates below which nothing is said
 EDGES = tuple(Decimal(edge) for edge in ("0", "0.5", "0.7", "0.8", "0.9", "0.95", "0.98", "1"))  # of the bins; the last one is p ≥ .98
 _CONFIDENT = Decimal("1.96")  # normal quantile of the 95 % interval
 _PLACES = Decimal("0.0001")
+_CHOSEN, _NEAREST = ("suggested_id", "probability"), ("runner_up_id", "runner_up_probability")
+_SHOWN_AS: Mapping[str, ShownAs] = {"suggested": "suggestion", "mapped": "mapping"}  # state of the row
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One suggestion somebody was shown, and whether it was right."""
+    """One candidate somebody was shown and decided on, and whether it was right."""
 
     relation: str  # account or product
     source: str
     vendor_id: str
     name: str  # as the vendor shows it
-    suggested_id: str  # client or service
+    shown_as: ShownAs
+    candidate_id: str  # client or service
     probability: Decimal  # as it was shown
-    verdict: str  # as it was shown; empty where none was
     is_right: bool
     became: tuple[str, ...]  # what it is mapped to instead; empty: rejected only, or right
     who: str  # decided on it first
@@ -41,7 +44,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Suggestions whose probability lies in one range, lower edge included, upper edge not, except 1."""
+    """Candidates whose probability lies in one range, lower edge included, upper edge not, except 1."""
 
     low: Decimal
     high: Decimal
@@ -55,20 +58,19 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """How far suggestions can be believed. ``bins`` is empty and ``ece`` None while suggestions are missing."""
+    """How far probabilities can be believed. ``bins`` is empty and ``ece`` None while decisions are missing."""
 
     judged: int
-    right: int
-    missing: int  # suggestions still to be decided before a share says anything
+    missing: int  # decisions still needed before a share says anything
     bins: tuple[Bin, ...]  # those with any suggestion, lowest probability first
     ece: Decimal | None  # mean distance between said and true share, each bin by its count
 
 
-def judge_suggestions(events: Iterable[Event], standing: Mapping[Key, MappingDecision]) -> list[Judged]:
-    """Every suggestion that was decided on, in the order it was first decided.
+def judge_candidates(events: Iterable[Event], standing: Mapping[Key, MappingDecision]) -> list[Judged]:
+    """The candidate of every row that was decided on, in the order it was first decided.
 
     Args:
-        events: of the ledger; only mapping decisions whose ``seen`` holds a probability and what was suggested take part.
+        events: of the ledger; only mapping decisions whose ``seen`` holds a candidate and its probability take part.
         standing: what stands decided now, as ``review.mapping_decisions`` folds it.
     """
     found: dict[tuple[Key, str], Judged] = {}
@@ -77,18 +79,19 @@ def judge_suggestions(events: Iterable[Event], standing: Mapping[Key, MappingDec
             continue
         values, seen = event.values, event.values.get("seen") or {}
         key = (values["relation"], values["source"], values["vendor_id"])
-        suggested, probability, now = seen.get("suggested_id"), seen.get("probability"), standing.get(key)
-        shown_open = seen.get("state") == "suggested"  # of a mapping that stands already, the probability is no suggestion
-        if not shown_open or not suggested or probability is None or (key, suggested) in found or now is None:
+        shown_as = _SHOWN_AS.get(seen.get("state") or "", "nearest")
+        candidate, probability = (seen.get(name) for name in (_NEAREST if shown_as == "nearest" else _CHOSEN))
+        now = standing.get(key)
+        if now is None or not candidate or probability is None or (key, candidate) in found:
             continue
-        if suggested in now.targets or suggested in now.rejected or now.state == "mapped":
-            is_right = suggested in now.targets
-            found[key, suggested] = Judged(
+        is_right = candidate in now.targets
+        if is_right or candidate in now.rejected or now.state == "mapped":
+            found[key, candidate] = Judged(
                 *key,
                 name=seen.get("name") or values["vendor_id"],
-                suggested_id=suggested,
+                shown_as=shown_as,
+                candidate_id=candidate,
                 probability=Decimal(probability),
-                verdict=seen.get("verdict") or "",
                 is_right=is_right,
                 became=() if is_right else now.targets,
                 who=event.who,
@@ -101,17 +104,16 @@ def measure_reliability(judged: Sequence[Judged], *, needed: int = NEEDED) -> Re
     """Said against true share, bin by bin, and the expected calibration error.
 
     Example:
-        >>> shown = [Judged("account", "m365", str(i), "", "7", Decimal("0.9"), "", i < 8, (), "", "") for i in range(10)]
+        >>> shown = [Judged("account", "m365", str(i), "", "suggestion", "7", Decimal("0.9"), i < 8, (), "", "") for i in range(10)]
         >>> found = measure_reliability(shown, needed=10)
         >>> found.ece, found.bins[0].said, found.bins[0].true
         (Decimal('0.1000'), Decimal('0.9000'), Decimal('0.8000'))
         >>> measure_reliability(shown).missing
         20
     """
-    right = sum(one.is_right for one in judged)
     missing = max(0, needed - len(judged))
     if missing or not judged:
-        return Reliability(len(judged), right, missing, (), None)
+        return Reliability(len(judged), missing, (), None)
     groups: dict[int, list[Judged]] = {}
     for one in judged:
         groups.setdefault(_bin_of(one.probability), []).append(one)
@@ -120,23 +122,7 @@ def measure_reliability(judged: Sequence[Judged], *, needed: int = NEEDED) -> Re
         (abs(sum((one.probability for one in group), Decimal(0)) - sum(one.is_right for one in group)) for group in groups.values()),
         Decimal(0),
     )
-    return Reliability(len(judged), right, 0, bins, _rounded(gaps / len(judged)))
-
-
-def count_unjudged(events: Iterable[Event], standing: Mapping[Key, MappingDecision]) -> Counter[str]:
-    """What was decided and says nothing about a suggestion, by why: without a suggestion, excluded, taken back."""
-    last = {event.subject: event for event in events if event.kind == "mapping_decided"}
-    counted: Counter[str] = Counter()
-    for event in last.values():
-        values, seen = event.values, event.values.get("seen") or {}
-        now = standing.get((values["relation"], values["source"], values["vendor_id"]))
-        if now is None or (now.state == "open" and not now.rejected):
-            counted["taken back"] += 1
-        elif now.state == "excluded":
-            counted["excluded"] += 1
-        elif not seen.get("suggested_id"):
-            counted["without a suggestion"] += 1
-    return counted
+    return Reliability(len(judged), 0, bins, _rounded(gaps / len(judged)))
 
 
 def _bin_of(probability: Decimal) -> int:

@@ -298,13 +298,23 @@ def push_changes() -> None:
 @app.command()
 def explore(params: Params, period: PeriodOption = "") -> None:
     """Look around in a month, in the browser: filters, and the units behind a count."""
+    _open_app("explore", params, period)
+
+
+@app.command()
+def board(params: Params, period: PeriodOption = "", who: Who = "") -> None:
+    """Decide a month's mappings in the browser: most money × most doubt first, one by one or in bulk after a preview."""
+    _open_app("mapping_board", params, period, "--who", who)
+
+
+def _open_app(name: str, params: Path, period: str, *more: str) -> None:
     from importlib.util import find_spec
 
     month = open_book(params, period)
     if find_spec("marimo") is None:
-        raise SettingsError("marimo is not installed", where="explore", hint="pip install 'reconlib[marimo]'")
-    command = [sys.executable, "-m", "marimo", "run", str(month.root / "apps" / "explore.py"), "--host", "127.0.0.1", "--"]
-    command += ["--params", str(month.params_path), "--period", str(month.period)]
+        raise SettingsError("marimo is not installed", where=name, hint="pip install 'reconlib[marimo]'")
+    command = [sys.executable, "-m", "marimo", "run", str(month.root / "apps" / f"{name}.py"), "--host", "127.0.0.1", "--"]
+    command += ["--params", str(month.params_path), "--period", str(month.period), *more]
     raise typer.Exit(subprocess.run(command, cwd=month.root, check=False).returncode)  # noqa: S603 - our own app
 
 

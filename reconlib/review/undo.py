@@ -9,11 +9,11 @@ from typing import Any
 from reconlib.errors import DataError
 from reconlib.ledger import Event
 from reconlib.period import Period
-from reconlib.review.folds import mapping_decisions
+from reconlib.review.folds import MappingDecision, mapping_decisions
 
 
 def take_back(events: Iterable[Event], *, relation: str, source: str, vendor_id: str, period: Period) -> list[dict[str, Any]]:
-    """Decisions that undo the last one of this month: ``decision``, ``target_id``, ``until`` and ``why``, in the order to record them.
+    """Decisions that undo the last one of this month: what ``mapping_event`` takes, in the order to record them.
 
     The first clears what stands; the others set again what stood before, rejections too. An exclusion whose review-by date the month has
     reached is not set again: it had run out.
@@ -33,9 +33,13 @@ def take_back(events: Iterable[Event], *, relation: str, source: str, vendor_id:
     steps: list[dict[str, Any]] = [{"decision": "undo", "target_id": None, "until": None, "why": f"takes back: {last.values['decision']}"}]
     if before is None:
         return steps
-    why = f"as before: {before.why}" if before.why else "as before"
-    steps += [{"decision": "map", "target_id": target, "until": None, "why": why} for target in before.targets]
+    steps += [_again("map", target, before) for target in before.targets]
     if before.state == "excluded" and before.review_by is not None and before.review_by > period.end:
         steps.append({"decision": "exclude", "target_id": None, "until": before.review_by, "why": before.why})
-    steps += [{"decision": "reject", "target_id": target, "until": None, "why": why} for target in sorted(before.rejected)]
-    return steps
+    return steps + [_again("reject", target, before) for target in sorted(before.rejected)]
+
+
+def _again(decision: str, target: str, before: MappingDecision) -> dict[str, Any]:
+    """A decision set again, on what was seen when it was made."""
+    why = f"as before: {before.why}" if before.why else "as before"
+    return {"decision": decision, "target_id": target, "until": None, "why": why, "seen": before.seen.get(target, {})}

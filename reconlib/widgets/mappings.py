@@ -11,7 +11,7 @@ from reconlib.report.cells import rows_of
 from reconlib.report.pages.mapping_bulk import say_left_out, say_preview, sum_preview
 from reconlib.report.pages.mapping_queue import say_suggested
 from reconlib.report.pages.mapping_why import say_points, say_probability, say_runner_up, say_stake, say_why
-from reconlib.review.bulk import USUAL, BulkPreview, preview_bulk
+from reconlib.review.bulk import LEAST, USUAL, BulkPreview, preview_bulk
 from reconlib.widgets.queue import Action, Row, ShownRow, action, make_queue, shown_cell
 
 if TYPE_CHECKING:
@@ -73,14 +73,18 @@ def show_row(row: Row, target: str) -> ShownRow:
     cells = [
         shown_cell(name, str(row.get("source") or "")),
         shown_cell(say_suggested(row, target)),
-        shown_cell(say_probability(row.get("probability")) or "–", number=True),
+        shown_cell(_say_sure(row, target), number=True),
         shown_cell(say_why(row), say_points(row)),
         shown_cell(say_runner_up(row) or "–"),
         shown_cell(*say_stake(row), number=True),
     ]
-    doubtful = bool(row.get("conflicts")) or row.get("verdict") == "CONTRADICTION"
+    doubtful = bool(row.get("conflicts")) or row.get("verdict") == "CONTRADICTION" or (row.get("probability") or 0) < LEAST
     actions = _actions(row, target)
     return {"name": name, "cells": cells, "actions": actions, "tags": tags, "is_doubtful": doubtful, "state": "", "error": ""}
+
+
+def _say_sure(row: Row, target: str) -> str:
+    return (say_probability(row.get("probability")) if row.get(f"{target}_id") else "") or "–"
 
 
 def _actions(row: Row, target: str) -> list[Action]:

@@ -51,7 +51,8 @@ def test_only_suggestions_at_least_as_sure_that_nothing_speaks_against_auto_firs
 
 def test_a_preview_says_what_it_would_accept_with_its_money_and_what_it_leaves() -> None:
     preview = preview_bulk(ROWS, "0.98")
-    assert sum_preview(preview) == "3 accounts would be accepted, 100.00 USD a month behind them, 1 of them without a known amount."
+    assert sum_preview(preview) == "3 accounts would be accepted, worth 100.00 USD a month, 1 of them without a known amount."
+    assert sum_preview(preview_bulk(ROWS[2:3], "0.98")) == "1 account would be accepted, without a known amount."
     heads, lines = say_preview(preview)
     assert heads == ["Vendor account", "Source", "Becomes", "p", "Why", "A month"]
     assert lines[0] == ["dear", "m365", "Acme", "0.99", "same name", "90.00 USD"]

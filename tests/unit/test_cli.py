@@ -47,7 +47,7 @@ def test_help_imports_nothing_heavy() -> None:
 def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert recon(["--help"], monkeypatch) == 0
     out = capsys.readouterr().out
-    for command in ("demo", "sync", "run", "review", "sign", "reopen", "changes", "explore", "verify", "sandbox", "index"):
+    for command in ("demo", "sync", "run", "review", "sign", "reopen", "changes", "explore", "board", "verify", "sandbox", "index"):
         assert f" {command} " in out
 
 
@@ -60,6 +60,7 @@ def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         (["review", "params/tiny.yaml", "--decide", "map", "--on", "acme"], 2, "account/SOURCE/ID"),
         (["review", "params/tiny.yaml"], 5, "run the mapping step first"),
         (["explore", "params/nowhere.yaml"], 2, "no file"),
+        (["board", "params/nowhere.yaml"], 2, "no file"),
         (["verify", "params/nowhere.yaml"], 2, "no file"),
     ],
 )

@@ -12,7 +12,7 @@ from reconlib import reliability
 from reconlib.charts import plot_reliability
 from reconlib.ledger import Event
 from reconlib.period import Period
-from reconlib.reliability import Judged, measure_reliability
+from reconlib.reliability import Judged, ShownAs, measure_reliability
 from reconlib.report.pages import mapping_history, mapping_queue, mapping_why
 from reconlib.review import bulk
 from reconlib.schema import ACCOUNT_MAPPING, PRODUCT_MAPPING, TableSchema, make_table
@@ -44,6 +44,7 @@ def test_why_says_evidence_words_and_what_is_against_it_in_plain_words() -> None
     row |= {
         "points_conflict": Decimal("-3.27"),
         "points_phone": Decimal(0),
+        "client_id": "9",
         "client_name": "South Dental",
         "probability": Decimal("0.6249"),
     }
@@ -85,41 +86,35 @@ def test_a_contradicted_mapping_waits_with_the_better_one_and_a_settled_one_does
     assert mapping_queue.list_changed(accounts, products)["change"].to_pylist() == ["new account"]
 
 
-def judged(number: int, *, right: bool = True, p: str = "0.9") -> Judged:
-    return Judged(
-        "account",
-        "m365",
-        str(number),
-        f"tenant {number}",
-        "7",
-        Decimal(p),
-        "AUTO",
-        right,
-        () if right else ("8",),
-        "Ana",
-        "2026-11-03T06:00:00Z",
-    )
+def judged(number: int, *, right: bool = True, p: str = "0.9", shown_as: ShownAs = "suggestion") -> Judged:
+    became = () if right else ("8",)
+    about = ("account", "m365", str(number), f"tenant {number}")
+    return Judged(*about, shown_as, "7", Decimal(p), right, became, "Ana", "2026-11-03T06:00:00Z")
 
 
 def test_reliability_is_a_table_from_thirty_on_and_a_sentence_below() -> None:
     few = measure_reliability([judged(i) for i in range(28)])
     assert mapping_history.list_bins(few).num_rows == 0
-    assert mapping_history.say_missing(few) == "28 suggestions have been judged; 2 more are needed before a share says anything."
-    assert [card[1] for card in mapping_history.reliability_cards(few)] == [28, "28 of 28", "too early"]
+    assert mapping_history.say_missing(few) == "28 decisions judge it so far; 2 more are needed before a share says anything."
+    cards = mapping_history.reliability_cards(few, [judged(1, right=False), judged(2), judged(3, shown_as="mapping")])
+    assert [card[1] for card in cards] == [28, "too early", "1 of 2", "0 of 1"]
     assert "2 more" in plot_reliability(few).layout.title.text
     found = measure_reliability([judged(i, right=i % 2 == 0) for i in range(40)])
     (row,) = mapping_history.list_bins(found).to_pylist()
-    assert (row["range"], row["suggestions"], row["right"], row["true_share"]) == ("0.90 to under 0.95", 40, 20, Decimal("0.50"))
+    assert (row["range"], row["candidates"], row["right"], row["true_share"]) == ("0.90 to under 0.95", 40, 20, Decimal("0.50"))
     assert row["gap"] == "says too much"
-    assert mapping_history.reliability_cards(found)[2][1] == "40.0 points"
+    assert mapping_history.reliability_cards(found, [])[1][1] == "40.0 points"
     assert list(plot_reliability(found).data[1].y) == [0.5]
 
 
 def test_wrong_suggestions_are_named_the_surest_first() -> None:
-    table = mapping_history.list_errors([judged(1, right=False, p="0.6"), judged(2), judged(3, right=False, p="0.99")], NAMES)
-    assert [(row["name"], row["suggested"], row["became"], row["probability"]) for row in table.to_pylist()] == [
-        ("tenant 3", "Acme", "Acme Capital", Decimal("0.99")),
-        ("tenant 1", "Acme", "Acme Capital", Decimal("0.60")),
+    shown = [judged(1, right=False, p="0.6"), judged(2), judged(5, p="0.3", shown_as="nearest"), judged(6, right=False, shown_as="nearest")]
+    shown += [judged(3, right=False, p="0.99", shown_as="mapping"), judged(4, shown_as="mapping")]
+    table = mapping_history.list_errors(shown, NAMES)
+    assert [(row["name"], row["what"], row["said"], row["became"], row["probability"]) for row in table.to_pylist()] == [
+        ("tenant 3", "mapping", "Acme", "Acme Capital", Decimal("0.99")),
+        ("tenant 1", "suggestion", "Acme", "Acme Capital", Decimal("0.60")),
+        ("tenant 5", "not suggested", "Acme", "right", Decimal("0.30")),
     ]
 
 

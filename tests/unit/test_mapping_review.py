@@ -123,6 +123,14 @@ def test_undo_leads_back_to_what_stood_before_rejections_too(month: Month, befor
     assert len(month_events(month)) > count + 1  # nothing is deleted
 
 
+def test_what_undo_sets_again_still_stands_on_what_was_seen_then(month: Month) -> None:
+    review = MappingReview(month, "the analyst")
+    review.decide(ACCOUNT, "reject", "12")
+    review.decide(ACCOUNT | {"account_name": "Acme renamed"}, "accept", "13")
+    review.decide(ACCOUNT | {"account_name": "Acme renamed"}, "undo")
+    assert standing(month).seen["12"]["bound"]["account_name"] == "Acme"
+
+
 def test_undo_of_what_an_earlier_month_decided_is_refused(month: Month) -> None:
     MappingReview(month.previous, "the analyst").decide(ACCOUNT, "accept", "12")
     with pytest.raises(DataError, match="nothing was decided about it in 2026-10"):

@@ -12,10 +12,13 @@ import pytest
 
 from reconlib.ledger import Event, canonical_json
 from reconlib.period import Period
-from reconlib.reliability import Judged, judge_suggestions, measure_reliability
+from reconlib.reliability import Judged, judge_candidates, measure_reliability
 from reconlib.review import mapping_decisions, mapping_event
 
 AT = datetime(2026, 11, 3, 6, tzinfo=UTC)
+
+
+NEAREST = {"state": "unmapped", "runner_up_id": "7", "runner_up_probability": "0.04", "verdict": "UNMATCHED"}
 
 
 def event(vendor_id: str, decision: str, target: str | None, shown: str | None = "7", p: str | None = "0.9", **more: Any) -> Event:
@@ -27,7 +30,7 @@ def event(vendor_id: str, decision: str, target: str | None, shown: str | None =
 
 def judge(*events: Event) -> list[Judged]:
     numbered = [replace(e, seq=i, values=json.loads(canonical_json(e.values))) for i, e in enumerate(events)]
-    return judge_suggestions(numbered, mapping_decisions(numbered, as_of=date(2026, 10, 31)))
+    return judge_candidates(numbered, mapping_decisions(numbered, as_of=date(2026, 10, 31)))
 
 
 @pytest.mark.parametrize(
@@ -39,19 +42,27 @@ def judge(*events: Event) -> list[Judged]:
         ([event("a", "map", "7"), event("a", "undo", None)], []),
         ([event("a", "exclude", None, why="ours", until=date(2027, 10, 31))], []),
         ([event("a", "map", "7", shown=None)], []),
+        ([event("a", "map", "7", shown=None, seen=NEAREST)], [True]),
+        ([event("a", "map", "8", shown=None, seen=NEAREST)], [False]),
         ([event("a", "map", "7", p=None)], []),
         ([event("a", "map", "7"), event("a", "map", "8", p="0.2")], [False]),
         ([event("a", "reject", "7"), event("a", "map", "8", shown="8")], [False, True]),
-        ([event("a", "map", "8", seen={"state": "mapped", "verdict": "CONTRADICTION"})], []),
+        ([event("a", "map", "7", seen={"state": "mapped"})], [True]),
+        ([event("a", "map", "8", seen={"state": "mapped", "verdict": "CONTRADICTION"})], [False]),
     ],
 )
-def test_a_suggestion_is_judged_by_what_stands_now(events: list[Event], right: list[bool]) -> None:
+def test_what_was_shown_is_judged_by_what_stands_now(events: list[Event], right: list[bool]) -> None:
     assert [one.is_right for one in judge(*events)] == right
+
+
+def test_where_nothing_was_suggested_the_nearest_one_is_judged_by_its_own_probability() -> None:
+    (one,) = judge(event("a", "map", "8", shown=None, p=None, seen=NEAREST))
+    assert (one.candidate_id, one.probability, one.shown_as, one.is_right) == ("7", Decimal("0.04"), "nearest", False)
 
 
 def test_a_suggestion_counts_once_with_the_probability_first_shown() -> None:
     found = judge(event("a", "map", "7", p="0.6"), event("a", "map", "7", p="0.99"))
-    assert [one.probability for one in found] == [Decimal("0.6")]
+    assert [(one.probability, one.shown_as) for one in found] == [(Decimal("0.6"), "suggestion")]
     assert judge(event("a", "map", "8"))[0].became == ("8",)
 
 
@@ -63,7 +74,7 @@ def test_a_product_of_two_services_makes_its_suggestion_right() -> None:
 def suggestions(*counts: tuple[str, int, int]) -> list[Judged]:
     """``(probability, right, wrong)``."""
     return [
-        Judged("account", "m365", f"{p}-{i}", "", "7", Decimal(p), "", i < right, (), "", "")
+        Judged("account", "m365", f"{p}-{i}", "", "suggestion", "7", Decimal(p), i < right, (), "", "")
         for p, right, wrong in counts
         for i in range(right + wrong)
     ]
@@ -85,7 +96,6 @@ def test_said_and_true_share_by_range_and_the_error_by_hand() -> None:
     ]
     # (10 × .05 + |29.6 − 29|) ÷ 40
     assert found.ece == Decimal("0.0275")
-    assert found.right == 37
 
 
 def test_the_interval_is_wilsons() -> None:

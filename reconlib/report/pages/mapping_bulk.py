@@ -12,10 +12,11 @@ def sum_preview(preview: BulkPreview) -> str:
     if not preview.rows:
         return f"Nothing is as sure as {preview.threshold}: nothing would be accepted."
     what = f"{preview.relation}s" if len(preview.rows) != 1 else preview.relation
-    money = sum_money(preview.rows, "monthly_cost")
     unknown = sum(row["monthly_cost"] is None for row in preview.rows)
+    if unknown == len(preview.rows):
+        return f"{len(preview.rows)} {what} would be accepted, without a known amount."
     rest = f", {unknown} of them without a known amount" if unknown else ""
-    return f"{len(preview.rows)} {what} would be accepted, {money} a month behind {'it' if len(preview.rows) == 1 else 'them'}{rest}."
+    return f"{len(preview.rows)} {what} would be accepted, worth {sum_money(preview.rows, 'monthly_cost')} a month{rest}."
 
 
 def say_preview(preview: BulkPreview) -> tuple[list[str], list[list[str]]]:

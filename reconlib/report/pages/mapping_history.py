@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import pyarrow as pa
@@ -17,17 +17,18 @@ Names = Mapping[str, str]
 DECIDED = {"map": "mapped", "reject": "rejected", "exclude": "excluded", "undo": "taken back"}  # decision -> how people call it
 BIN_HEADS = {
     "range": "p",
-    "suggestions": "Suggestions",
+    "candidates": "Decided",
     "right": "Right",
     "said_share": "Said",
     "true_share": "True",
     "between": "Between",
-    "gap": "So it",
+    "gap": "In short",
 }
 ERROR_HEADS = {
     "name": "Vendor name",
     "source": "Source",
-    "suggested": "Suggested",
+    "what": "Wrong",
+    "said": "Said",
     "probability": "p",
     "became": "Became",
     "who": "Found by",
@@ -44,9 +45,10 @@ DECISION_HEADS = {
     "verdict": "Verdict shown",
     "monthly_cost": "A month",
 }
+_WRONG = {"suggestion": "suggestion", "mapping": "mapping", "nearest": "not suggested"}
 _BINS: Columns = {
     "range": "text",
-    "suggestions": "int",
+    "candidates": "int",
     "right": "int",
     "said_share": "qty",
     "true_share": "qty",
@@ -56,7 +58,8 @@ _BINS: Columns = {
 _ERRORS: Columns = {
     "name": "text",
     "source": "text",
-    "suggested": "text",
+    "what": "text",
+    "said": "text",
     "probability": "qty",
     "became": "text",
     "who": "text",
@@ -75,6 +78,7 @@ _DECISIONS: Columns = {
     "currency": "text",
     "reason": "text",
     "until": "text",
+    "relation": "text",
     "vendor_id": "text",
 }
 
@@ -85,18 +89,25 @@ def name_targets(clients: pa.Table, services: pa.Table) -> dict[str, dict[str, s
     return {relation: {row[f"{what}_id"]: row[f"{what}_name"] for row in table.to_pylist()} for relation, (table, what) in found.items()}
 
 
-def reliability_cards(found: Reliability) -> list[Card]:
-    """How many suggestions were judged, how many were right, and how far the probabilities can be taken at their word."""
-    cards: list[Card] = [("Suggestions judged", found.judged, "decided by a person, the probability shown kept", "neutral")]
-    if found.judged:
-        share = f"{100 * found.right / Decimal(found.judged):.0f} %"
-        cards.append(("Right", f"{found.right} of {found.judged}", f"{share}; the others are listed below", "neutral"))
+def reliability_cards(found: Reliability, judged: Sequence[Judged]) -> list[Card]:
+    """How far p can be taken at its word, how many suggestions were right, and which mappings were found wrong."""
     if found.ece is None:
-        cards.append(("Calibration error", "too early", f"{found.missing} more to judge before a share says anything", "unknown"))
+        error: Card = ("Calibration error", "too early", f"{found.missing} more decisions before a share says anything", "unknown")
     else:
-        off = f"{100 * found.ece:.1f} points"
-        cards.append(("Calibration error", off, "mean distance between said and true share (ECE)", "neutral"))
-    return cards
+        error = ("Calibration error", f"{100 * found.ece:.1f} points", "mean distance between said and true share (ECE)", "neutral")
+    suggestions, mappings = ([one for one in judged if one.shown_as == what] for what in ("suggestion", "mapping"))
+    wrong = sum(not one.is_right for one in mappings)
+    return [
+        ("Decisions that judge it", found.judged, "by a person, on a row that showed a probability", "neutral"),
+        error,
+        (
+            "Suggestions right",
+            f"{sum(one.is_right for one in suggestions)} of {len(suggestions)}",
+            "the others are listed below",
+            "neutral",
+        ),
+        ("Mappings found wrong", f"{wrong} of {len(mappings)}", "mapped already when a person decided on them", "neutral"),
+    ]
 
 
 def list_bins(found: Reliability) -> pa.Table:
@@ -104,7 +115,7 @@ def list_bins(found: Reliability) -> pa.Table:
     rows = [
         {
             "range": f"{say_probability(one.low)} to {'1' if one.high == 1 else f'under {say_probability(one.high)}'}",
-            "suggestions": one.count,
+            "candidates": one.count,
             "right": one.right,
             "said_share": floor_probability(one.said),
             "true_share": floor_probability(one.true),
@@ -118,23 +129,25 @@ def list_bins(found: Reliability) -> pa.Table:
 
 def say_missing(found: Reliability) -> str:
     """Why there is no reliability table yet."""
-    return f"{found.judged} suggestions have been judged; {found.missing} more are needed before a share says anything."
+    return f"{found.judged} decisions judge it so far; {found.missing} more are needed before a share says anything."
 
 
 def list_errors(judged: Iterable[Judged], names: Mapping[str, Names]) -> pa.Table:
-    """Suggestions people found wrong, the surest first: what was suggested, how sure, and what it became."""
-    wrong = sorted((one for one in judged if not one.is_right), key=lambda one: (-one.probability, one.at, one.vendor_id))
+    """What people found wrong, the surest first: suggestions, mappings that stood, and what was right though nothing was suggested."""
+    wrong = [(one, _WRONG[one.shown_as]) for one in judged if one.is_right == (one.shown_as == "nearest")]
+    wrong.sort(key=lambda pair: (-pair[0].probability, pair[0].at, pair[0].vendor_id))
     rows = [
         {
             "name": one.name,
             "source": one.source,
-            "suggested": names[one.relation].get(one.suggested_id, one.suggested_id),
+            "what": what,
+            "said": names[one.relation].get(one.candidate_id, one.candidate_id),
             "probability": floor_probability(one.probability),
-            "became": ", ".join(names[one.relation].get(key, key) for key in one.became) or "rejected",
+            "became": ", ".join(names[one.relation].get(key, key) for key in one.became) or ("right" if one.is_right else "rejected"),
             "who": one.who,
             "at": _moment(one.at),
         }
-        for one in wrong
+        for one, what in wrong
     ]
     return build_table(rows, _ERRORS)
 
@@ -169,6 +182,7 @@ def _decision(event: Event, names: Mapping[str, Names]) -> Row:
         "decision": DECIDED.get(values["decision"], values["decision"]),
         "name": seen.get("name") or values["vendor_id"],
         "source": values["source"],
+        "relation": values["relation"],
         "target": names[values["relation"]].get(target, target) if target else None,
         "probability": None if probability is None else floor_probability(Decimal(probability)),
         "verdict": seen.get("verdict"),
@@ -187,4 +201,4 @@ def _moment(at: str) -> str:
 def _say_gap(said: Decimal, least: Decimal, most: Decimal) -> str:
     if said > most:
         return "says too much"
-    return "says too little" if said < least else "says what is so"
+    return "says too little" if said < least else "as good as said"

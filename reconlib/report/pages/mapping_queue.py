@@ -171,7 +171,7 @@ def _common(row: Row, words: dict[str, str]) -> Row:
     return kept | {
         "name": row[words["name"]],
         "vendor_id": row[words["vendor_id"]],
-        "probability": floor_probability(row["probability"]),
+        "probability": floor_probability(row["probability"]) if row[f"{words['target']}_id"] else None,
         "why": say_why(row),
-        "points": f"points: {say_points(row)}" if say_points(row) else "no points were given",
+        "points": f"points: {say_points(row) or 'none'}",
     }

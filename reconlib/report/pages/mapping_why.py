@@ -30,7 +30,7 @@ def say_why(row: Row) -> str:
         'domain acme.com; words 1 of 2 of ours (not: dental), 1 of 1 of theirs'
     """
     parts = [str(row.get("reason") or "").strip(), say_words(row)]
-    if not is_missing(row.get("conflicts")) and row["conflicts"]:
+    if not is_missing(row.get("conflicts")) and row["conflicts"] not in parts[0]:
         parts.append(f"against it: {row['conflicts']}")
     return "; ".join(part for part in parts if part)
 
@@ -42,13 +42,14 @@ def say_words(row: Row) -> str:
         >>> say_words({"our_explained": "acme", "our_unexplained": "dental", "vendor_explained": "acme"})
         'words 1 of 2 of ours (not: dental), 1 of 1 of theirs'
     """
-    sides = []
+    sides, common = [], False
     for side, whose in (("our", "ours"), ("vendor", "theirs")):
         explained, left = (_words(row.get(f"{side}_{name}")) for name in ("explained", "unexplained"))
         if explained or left:
             rest = f" (not: {' '.join(left)})" if left else ""
+            common = common or bool(explained)
             sides.append(f"{len(explained)} of {len(explained) + len(left)} of {whose}{rest}")
-    return f"words {', '.join(sides)}" if sides else ""
+    return "" if not sides else f"words {', '.join(sides)}" if common else "no word in common"
 
 
 def say_points(row: Row) -> str:
