@@ -46,6 +46,8 @@ MEANS = """
 2026-10-31 | MS NCE MICROSOFT DEFENDER FORO365 PLAN 1 1MTH COMM | ATP_ENTERPRISE
 2026-10-31 | Microsoft NCE M365 F3 (12 month commit paid monthl | SPE_F1
 2026-10-31 | Microsoft Defender for Endpoint P2 (NCE COM MTH)   | WIN_DEF_ATP
+2021-06-30 | Exchange Online Essentials                         | EXCHANGEESSENTIALS
+2026-10-31 | Exchange Online Essentials                         | EXCHANGE_S_ESSENTIALS
 2026-10-31 | spe_e3                                             | SPE_E3
 2026-10-31 | CBDC14AB-D96C-4C30-B9F4-6ADA7CDC1D46               | SPB
 2026-10-31 | CFQ7TTC0LCHC:0002                                  | SPB
