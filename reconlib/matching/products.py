@@ -82,9 +82,9 @@ def product_conflicts(left: Product | None, right: Product | None) -> tuple[str,
     """
     if left is None or right is None:
         return ()
-    said = compare_attributes(left.attributes, right.attributes)
+    said = compare_attributes(left.attributes, right.attributes, one_product=same_product(left, right))
     if same_product(left, right):
-        return tuple(text for text in said if text.startswith(("term", "billing")))
+        return said  # one id is sold to several segments, at a price each
     if left.keys and right.keys and not set(left.keys) & set(right.keys):
         return (*said, "the alias table knows two products")
     if len(right.keys) > 1 or len(left.keys) > 1:

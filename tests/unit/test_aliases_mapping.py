@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from reconlib.aliases import read_aliases
@@ -9,6 +10,7 @@ from reconlib.aliases.table import Alias
 from reconlib.aliases.writing import write_aliases
 from reconlib.errors import DataError
 from reconlib.mapping import suggest_products
+from reconlib.matching import suggest_links
 from reconlib.month import month_hashes, open_month
 from reconlib.rules import Rules
 from reconlib.schema import CANONICAL, make_table
@@ -57,6 +59,22 @@ def test_an_old_name_of_the_same_id_is_no_conflict():
     service = {"service_name": "Office 365 Business Premium", "vendor_sku": "O365_BUSINESS_PREMIUM"}
     assert map_product(product, service) == ("mapped", "1", "id")
     assert map_product(product | {"product_name": "Microsoft 365 Business Standard (Nonprofit)"}, service)[0] != "mapped"
+
+
+def test_one_guid_in_two_segments_is_never_taken_without_a_person():
+    left = pd.DataFrame(
+        [{"id": "1", "name": "Microsoft 365 Business Premium", "sku": "SPB"}, {"id": "2", "name": "Backup seat", "sku": None}]
+    )
+    right = pd.DataFrame(
+        [
+            {"id": "cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46", "name": "Microsoft 365 Business Premium (Nonprofit)", "sku": None},
+            {"id": "p", "name": "Microsoft 365 Business", "sku": "SPB"},
+        ]
+    )
+    answer = suggest_links(left, right, relation="many_to_one").set_index("right_id")
+    assert answer["left_id"].tolist() == ["1", "1"]
+    assert answer["verdict"].tolist() == ["PROPOSE", "AUTO"]
+    assert answer["conflicts"].tolist() == ["segment: none against nonprofit", ""]
 
 
 def test_params_bring_their_table_to_the_mapping_and_into_the_signature(tmp_path, own, monkeypatch):
