@@ -18,6 +18,7 @@ import typer
 from reconlib import __version__
 from reconlib.cli.aliases import aliases
 from reconlib.cli.looking import explain, rules
+from reconlib.cli.mappings import mappings
 from reconlib.cli.words import Params, PeriodOption, Refresh, Who, open_book, plain, progress, say
 from reconlib.errors import DataError, ReconError, SettingsError, SignOffError
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 changes = typer.Typer(no_args_is_help=True, help="The change file: write it, and check that earlier months' changes arrived.")
 app.add_typer(changes, name="changes")
 app.add_typer(aliases, name="aliases")
+app.add_typer(mappings, name="mappings")
 app.add_typer(rules, name="rules")
 app.command()(explain)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,6 +15,7 @@ from reconlib.money import format_qty
 from reconlib.period import Period
 from reconlib.review.decisions import RELATIONS, finding_event, keyed, mapping_event, refuse_signed, shown_values
 from reconlib.review.folds import MappingDecision, finding_decisions, mapping_decisions, values_changed
+from reconlib.review.sheets import read_sheet, write_sheet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +35,6 @@ DECISION_COLUMNS = (
 )
 CONTEXT_COLUMNS = ("name", "about", "units", "monthly", "currency")  # for the reader; ignored on the way back
 QUEUE_COLUMNS = DECISION_COLUMNS + CONTEXT_COLUMNS
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what starts with these
 
 Row = Mapping[str, str]
 
@@ -86,16 +84,7 @@ def write_queue(path: Path, rows: Iterable[Row]) -> None:
     Raises:
         DataError: the file cannot be written.
     """
-    numbers = ("units", "monthly", "new_qty")
-    try:
-        with path.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.DictWriter(file, QUEUE_COLUMNS)
-            writer.writeheader()
-            for row in rows:
-                shown = {n: f"'{text}" if n not in numbers and text.startswith(_FORMULA) else text for n, text in row.items()}
-                writer.writerow(shown)
-    except OSError as error:
-        raise DataError("cannot be written", where=str(path), hint=error.strerror or "check the path and its rights") from error
+    write_sheet(path, QUEUE_COLUMNS, rows, numbers=("units", "monthly", "new_qty"))
 
 
 def read_decisions(path: Path) -> list[dict[str, str]]:
@@ -104,26 +93,8 @@ def read_decisions(path: Path) -> list[dict[str, str]]:
     Raises:
         DataError: not readable, not text, or a column that is missing or unknown.
     """
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as error:
-        raise DataError("cannot be read", where=str(path), hint=error.strerror or "check the path") from error
-    except UnicodeDecodeError as error:
-        raise DataError("is not UTF-8 text", where=str(path), hint="save it as 'CSV UTF-8'") from error
-    head = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if head.count(";") > head.count(",") else ",")
-    names = [name.strip().lower() for name in next(reader, [])]
-    for name in names:
-        if name not in QUEUE_COLUMNS:
-            raise DataError(f"unknown column {name!r}", where=str(path), hint=nearest(name, QUEUE_COLUMNS))
-    if missing := [name for name in ("relation", "decision") if name not in names]:
-        raise DataError(f"column {missing[0]!r} is missing", where=str(path), hint="start from the exported queue")
-    rows = []
-    for number, cells in enumerate(reader, start=2):
-        row = dict.fromkeys(DECISION_COLUMNS, "") | {name: _plain(cell) for name, cell in zip(names, cells, strict=False)}
-        if row["decision"]:
-            rows.append(row | {"row": str(number)})
-    return rows
+    rows = read_sheet(path, QUEUE_COLUMNS, needed=("relation", "decision"), start_from="start from the exported queue")
+    return [{name: row[name] for name in (*DECISION_COLUMNS, "row")} for row in rows if row["decision"]]
 
 
 def import_decisions(
@@ -163,7 +134,7 @@ def import_decisions(
         try:
             event = _finding(row, facts, by_id) if row["relation"] == "finding" else _mapping(row, facts, targets, seen)
             same = about.setdefault((event.kind, event.subject), [])
-            if any(_contradicts(event, other) for other in same):
+            if any(contradicts(event, other) for other in same):
                 raise DataError("is decided twice in this file", where="decision", hint="keep one of the rows")
             same.append(event)
             wanted.append(event)
@@ -175,7 +146,7 @@ def import_decisions(
     new = [
         event
         for event in wanted
-        if not (_finding_stands(event, decided, by_id) if event.kind == "finding_decided" else _mapping_stands(event, mapped))
+        if not (_finding_stands(event, decided, by_id) if event.kind == "finding_decided" else mapping_stands(event, mapped))
     ]
     last = {(event.kind, event.subject): event for event in events}
     ledger.append_all(
@@ -211,11 +182,6 @@ def _queued_finding(row: Mapping[str, Any]) -> dict[str, str]:
         "monthly": "" if money is None else f"{money:.2f}",
         "currency": row["currency"],
     }
-
-
-def _plain(cell: str) -> str:
-    cell = cell.strip()
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
 
 
 def _mapping(row: Row, facts: Mapping[str, Any], targets: Mapping[str, Any], seen: Mapping[str, Any]) -> Event:
@@ -267,7 +233,8 @@ def _finding_stands(event: Event, decided: Mapping[str, Event], by_id: Mapping[s
     return same and last.why == event.why and last.period == event.period and not values_changed(by_id[event.subject], last)
 
 
-def _mapping_stands(event: Event, mapped: Mapping[tuple[str, str, str], MappingDecision]) -> bool:
+def mapping_stands(event: Event, mapped: Mapping[tuple[str, str, str], MappingDecision]) -> bool:
+    """Whether a mapping decision stands already, so that recording it again would say nothing new."""
     values = event.values
     known = mapped.get((values["relation"], values["source"], values["vendor_id"]))
     if known is None or values["decision"] == "undo":
@@ -292,7 +259,8 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _contradicts(event: Event, other: Event) -> bool:
+def contradicts(event: Event, other: Event) -> bool:
+    """Whether two decisions of one file, about the same thing, cannot both be meant."""
     if event.kind == "finding_decided":
         return True
     pair = (event.values, other.values)
