@@ -286,6 +286,7 @@ def prepare_sign_off(month: Month) -> SignOffState:
         materiality=Decimal(month.params.materiality),
         as_of=month.as_of,
         period=month.period,
+        mapping_period=month.mapping_period,
         overrides=(*month.rules.overrides, *month.rules.product_overrides),
     )
     if not month.as_signed:
