@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from reconlib.counting import count_units, list_records
 from reconlib.errors import TieOutError
 from reconlib.money import format_qty
-from reconlib.month import Month, read_stage
-from reconlib.schema import RECORDS
+from reconlib.month import Month, has_stage, read_stage
+from reconlib.schema import RECORDS, make_table
 from reconlib.steps import Mapped, stage_inputs
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ def bearing_records(month: Month, inputs: Inputs, finding: Row, service: str | N
     if finding["client_id"] and kind == "unaccounted_usage":
         rows = [r for r in _listed(inputs, month, finding["client_id"]) if r["source"] == source and r["bucket"] == "unaccounted"]
     elif finding["client_id"] and service:
-        inputs = _counted_month(month, inputs, service)
+        counted = _counted_month(month, inputs, service)
+        if counted is None:
+            return make_table(RECORDS, [])
+        inputs = counted
         products = {
             (row["source"], row["vendor_product_id"])
             for row in inputs.products.to_pylist()
@@ -72,9 +75,10 @@ def tie_out_records(month: Month, inputs: Inputs, records: pa.Table, counts: lis
     Raises:
         TieOutError: they do not even come to what the same rules count today. Always a bug.
     """
-    if service is None:
+    counted = None if service is None else _counted_month(month, inputs, service)
+    if service is None or counted is None:
         return []
-    inputs = _counted_month(month, inputs, service)
+    inputs = counted
     rows = [row for row in records.to_pylist() if row["bucket"] == "counted" and row["service_id"] == service]
     wrong = [(row, _tally(rows, row)) for row in counts if row["is_known"] and _tally(rows, row) != row["quantity_qty"]]
     if not wrong:
@@ -110,13 +114,15 @@ def _tally(records: Iterable[Row], count: Row) -> Decimal:
     return total
 
 
-def _counted_month(month: Month, inputs: Inputs, service: str) -> Inputs:
-    """Inputs of the month whose records are counted: the one before, where the vendor bills in arrears (T110)."""
+def _counted_month(month: Month, inputs: Inputs, service: str) -> Inputs | None:
+    """Inputs of the month whose records are counted: the one before where the vendor bills in arrears (T110), none if that was not run."""
     code = next((row["service_code"] for row in inputs.tables["services"].to_pylist() if row["service_id"] == service), "")
     rule = month.rules.services.get(code)
     if rule is None or not rule.period_offset:
         return inputs
     before = month.previous
+    if not has_stage(before, "product_mapping"):
+        return None
     return stage_inputs(before, Mapped(read_stage(before, "account_mapping"), read_stage(before, "product_mapping")))
 
 
