@@ -79,3 +79,18 @@ def test_an_engine_that_is_not_built_is_refused_not_replaced(tmp_path: Path, lin
     (tmp_path / "tiny.yaml").write_text(f"book: tiny\nperiod: 2026-10\n{line}\nsources: {{psa: {{connector: file}}}}\n", "utf-8")
     with pytest.raises(SettingsError, match=line.split(":", maxsplit=1)[0]):
         open_month(tmp_path / "tiny.yaml", environ={})
+
+
+@pytest.mark.parametrize("later", ["2026-03", "2026-02", "April", ""])
+def test_t31_a_month_is_mapped_with_the_decisions_of_a_later_one_only(later: str) -> None:
+    with pytest.raises(SettingsError, match="mapping_as_of"):
+        parse({**BOOK, "mapping_as_of": {"2026-03": later}}, Params, where="params/tiny.yaml")
+
+
+def test_t31_only_the_month_that_is_named_is_mapped_so_and_its_pages_say_so(tmp_path: Path) -> None:
+    (tmp_path / "params").mkdir()
+    path = tmp_path / "params" / "tiny.yaml"
+    path.write_text('book: tiny\nmapping_as_of: {"2026-03": "2026-04"}\nsources: {psa: {connector: file}}\n', "utf-8")
+    march, april = (open_month(path, period, environ={}) for period in ("2026-03", "2026-04"))
+    assert (str(march.mapping_period), march.declared_as_of) == ("2026-04", "2026-03-31, mapped with what was decided until 2026-04")
+    assert (april.mapping_period, april.declared_as_of) == (april.period, "2026-04-30")
