@@ -99,8 +99,9 @@ def compare_pair(left: Row, right: Row, mine: Mapping[str, float], other: Mappin
         shares = [min(found, (share, share)) for found, share in zip(shares, read if right.from_domain else read[::-1], strict=True)]
     fewer, more = sorted(share for share, _ in shares)
     lighter, heavier = sorted(heaviest for _, heaviest in shares)
-    exact = sum(mine[word] for word, credit in words.left.items() if credit >= 0.95)
-    partly = sum(mine[word] * credit for word, credit in words.left.items() if 0 < credit < 0.95)
+    both = [(weights[word], credit) for side, weights in ((words.left, mine), (words.right, other)) for word, credit in side.items()]
+    exact = sum(weight for weight, credit in both if credit >= 0.95) / 2
+    partly = sum(weight * credit for weight, credit in both if 0 < credit < 0.95) / 2
     same = bool(left.core) and left.core == right.core
     glued = bool(left.core) and left.core.replace(" ", "") == right.core.replace(" ", "")
     phone, phones_differ = _phones(left, right)
