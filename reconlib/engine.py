@@ -72,32 +72,47 @@ def run_sql(
     import pyarrow as pa
 
     inputs = {**tables, "run": pa.Table.from_pylist([dict(values or {"_": 0})])}
-    run = _run_spark if engine.name == "spark" else _run_duckdb
-    return run(script, inputs, views or {}, repeats or {}, results, engine)
+    stage = _Stage(script, inputs, views or {}, repeats or {}, results)
+    return _run_spark(stage, engine) if engine.name == "spark" else _run_duckdb(stage, engine)
 
 
-def _run_duckdb(
-    script: str,
-    tables: Mapping[str, pa.Table | Path],
-    views: Mapping[str, exp.Expression],
-    repeats: Mapping[str, str],
-    results: tuple[str, ...],
-    engine: Engine,
-) -> dict[str, pa.Table]:
+def input_table(
+    texts: str, rows: Sequence[Mapping[str, Any]], *, quantities: str = "", flags: str = "", whole: str = "", dates: str = ""
+) -> pa.Table:
+    """Rows a stage's script reads, with the names of its columns by type; what a row lacks is null."""
+    import pyarrow as pa
+
+    kinds = {texts: pa.string(), quantities: pa.decimal128(18, 6), flags: pa.bool_(), whole: pa.int64(), dates: pa.date32()}
+    schema = pa.schema([(name, kind) for names, kind in kinds.items() for name in names.split()])
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What ``run_sql`` is given."""
+
+    script: str
+    tables: Mapping[str, pa.Table | Path]
+    views: Mapping[str, exp.Expression]
+    repeats: Mapping[str, str]
+    results: tuple[str, ...]
+
+
+def _run_duckdb(stage: _Stage, engine: Engine) -> dict[str, pa.Table]:
     import duckdb
 
-    *tries, last = (engine.memory_limit,) if engine.memory_limit else _memory_limits(tables)
+    *tries, last = (engine.memory_limit,) if engine.memory_limit else _memory_limits(stage.tables)
     for limit in (*tries, last):
         try:
             with TemporaryDirectory(prefix="reconlib-") as spill:
                 config: dict[str, Any] = {
-                    "threads": 1 if is_small(tables) else engine.threads,
+                    "threads": 1 if is_small(stage.tables) else engine.threads,
                     "preserve_insertion_order": False,
                     "temp_directory": spill,
                     "memory_limit": limit,
                 }
                 with duckdb.connect(config=config) as connection:
-                    return _executed(connection, script, tables, views, repeats, results)
+                    return _executed(connection, stage)
         except duckdb.OutOfMemoryException as error:
             if limit == last:
                 hint = "give params a larger memory_limit, or run engine: spark"
@@ -130,33 +145,26 @@ def _memory_limits(tables: Mapping[str, pa.Table | Path]) -> list[str]:
     return [*(limit for most, limit in lower if read <= most), highest[1]]
 
 
-def _executed(
-    connection: Any,
-    script: str,
-    tables: Mapping[str, pa.Table | Path],
-    views: Mapping[str, exp.Expression],
-    repeats: Mapping[str, str],
-    results: tuple[str, ...],
-) -> dict[str, pa.Table]:
-    for name, table in tables.items():
+def _executed(connection: Any, stage: _Stage) -> dict[str, pa.Table]:
+    for name, table in stage.tables.items():
         if isinstance(table, Path):
             connection.read_parquet(str(table)).create_view(name)
         else:
             connection.register(name, table)
-    built = _Views(views, set(tables))
-    statements = connection.extract_statements(script)
-    unread = _read_last([statement.query for statement in statements], views, results)
+    built = _Views(stage.views, set(stage.tables))
+    statements = connection.extract_statements(stage.script)
+    unread = _read_last([statement.query for statement in statements], stage)
     for statement, names in zip(statements, unread, strict=True):
         for name, view in built.ready():
             connection.execute(f"CREATE VIEW {exp.to_identifier(name).sql('duckdb')} AS {view.sql('duckdb', copy=False)}")
         connection.execute(statement)
         built.standing.add(made := _created(statement.query))
-        for name in (name for name, view in repeats.items() if view == made):
+        for name in (name for name, view in stage.repeats.items() if view == made):
             connection.register(name, _repeated(connection, made))
             built.standing.add(name)
         for name in names:  # make room
             connection.execute(f"DROP TABLE {name}")
-    return {name: connection.table(name).to_arrow_table() for name in results}
+    return {name: connection.table(name).to_arrow_table() for name in stage.results}
 
 
 def _repeated(connection: Any, view: str) -> pa.Table:
@@ -174,20 +182,13 @@ def _repeated(connection: Any, view: str) -> pa.Table:
     return pa.table({hashes.columns[0]: twice[np.append(twice[1:] != twice[:-1], True)[: len(twice)]]})
 
 
-def _run_spark(
-    script: str,
-    tables: Mapping[str, pa.Table | Path],
-    views: Mapping[str, exp.Expression],
-    repeats: Mapping[str, str],
-    results: tuple[str, ...],
-    engine: Engine,
-) -> dict[str, pa.Table]:
+def _run_spark(stage: _Stage, engine: Engine) -> dict[str, pa.Table]:
     session = open_spark(engine)
-    built, kept = _Views(views, set(tables)), []
+    built, kept = _Views(stage.views, set(stage.tables)), []
     try:
-        for name, table in tables.items():
+        for name, table in stage.tables.items():
             _frame(session, table).createOrReplaceTempView(name)
-        for statement in sqlglot.parse(script, read="duckdb"):
+        for statement in sqlglot.parse(stage.script, read="duckdb"):
             for name, view in built.ready():
                 session.sql(spark_text(view)).createOrReplaceTempView(name)
             if not isinstance(statement, exp.Create):
@@ -198,11 +199,11 @@ def _run_spark(
                 kept.append(frame)
             frame.createOrReplaceTempView(name)
             built.standing.add(name)
-            for repeat in (repeat for repeat, view in repeats.items() if view == name):
+            for repeat in (repeat for repeat, view in stage.repeats.items() if view == name):
                 column = frame.columns[0]
                 frame.groupBy(column).count().where("count > 1").select(column).createOrReplaceTempView(repeat)
                 built.standing.add(repeat)
-        return {name: session.table(name).toArrow() for name in results}
+        return {name: session.table(name).toArrow() for name in stage.results}
     finally:
         for frame in kept:
             frame.unpersist()
@@ -254,9 +255,9 @@ def _created(statement: str) -> str:
     return found[1]
 
 
-def _read_last(statements: Sequence[str], views: Mapping[str, exp.Expression], results: tuple[str, ...]) -> list[list[str]]:
+def _read_last(statements: Sequence[str], stage: _Stage) -> list[list[str]]:
     """Tables that nothing reads any more after each statement, neither by itself nor through a view, and that are no result."""
-    reads = {name: {table.name for table in view.find_all(exp.Table)} for name, view in views.items()}
+    reads = {name: {table.name for table in view.find_all(exp.Table)} for name, view in stage.views.items()}
     made: set[str] = set()
     last: dict[str, int] = {}
     for place, statement in enumerate(statements):
@@ -268,7 +269,7 @@ def _read_last(statements: Sequence[str], views: Mapping[str, exp.Expression], r
             reads[_created(statement)] = words
         else:
             made.add(_created(statement))
-    kept = {*results, *(name for result in results for name in reads.get(result, ()))}
+    kept = {*stage.results, *(name for result in stage.results for name in reads.get(result, ()))}
     return [[name for name in made - kept if last[name] == place] for place in range(len(statements))]
 
 
