@@ -1,4 +1,4 @@
-"""Decide a month's mappings: the queue by money × doubt, one row at a time or in bulk after a preview. It writes only when a button is pressed.
+"""Decide a month's mappings: the queue by money × doubt, one row at a time or in bulk after a preview. It writes decisions, and only when a button is pressed.
 
     recon board params/demo.yaml
     marimo run apps/mapping_board.py -- --params params/demo.yaml --period 2026-10
@@ -21,7 +21,7 @@ with app.setup:
     from reconlib.errors import ReconError
     from reconlib.ledger import Event
     from reconlib.mapping_review import MappingReview, judge_month
-    from reconlib.month import Month, month_events, open_month, read_stage
+    from reconlib.month import Month, as_signed, month_events, open_month, read_stage
     from reconlib.reliability import measure_reliability
     from reconlib.report.links import break_links
     from reconlib.report.pages.mapping import list_choices, mapping_cards
@@ -30,7 +30,7 @@ with app.setup:
     from reconlib.report.pages.mapping_queue import list_queue, rank_queue
     from reconlib.report.pages.mapping_why import say_points, say_proposals, say_stake, say_why
     from reconlib.review.bulk import LEAST, USUAL, BulkPreview, preview_bulk
-    from reconlib.steps import map_month
+    from reconlib.steps import suggest_month
 
     QUEUE = {
         "number": "#",
@@ -48,14 +48,15 @@ with app.setup:
         "who": "who",
         "decision": "decision",
         "name": "vendor",
-        "source": "source",
         "target": "client or service",
         "probability": "p shown",
+        "source": "source",
         "reason": "why",
         "vendor_id": "vendor id",
     }
     WIDTHS = {"#": 40, "vendor": 160, "source": 80, "suggested": 165, "p": 55, "runner-up": 185, "a month": 140, "why": 300}
-    WIDTHS |= {"p shown": 74, "what": 110, "says": 740}
+    WIDTHS |= {"p shown": 74, "what": 110, "says": 740, "when": 140, "who": 110, "decision": 90, "client or service": 165}
+    WIDTHS |= {"Vendor account": 170, "Vendor product": 170, "Source": 80, "Becomes": 175, "A month": 110, "Why": 300}
 
 
 @app.function
@@ -79,15 +80,14 @@ def shown(table: pa.Table, heads: dict[str, str], *, selection: str | None = Non
 
 
 @app.function
-def read_board(params_file: str, period: str, *, anew: bool) -> tuple[dict[str, pa.Table], Month | None, list[Event], str]:
-    """Tables, month and the ledger's events as they were read; or why there are none. ``anew``: the mapping with what was decided since."""
+def read_board(params_file: str, period: str) -> tuple[dict[str, pa.Table], Month | None, list[Event], str]:
+    """Tables, month and the ledger's events as they were read, what was decided so far in the mapping; or why there are none."""
     try:
-        month = open_month(params_file, period)
+        month = as_signed(open_month(params_file, period))
         events = month_events(month)
         tables = {name: read_stage(month, name) for name in ("clients", "services")}
-        mapped = map_month(month) if anew else None
-        tables["account"] = mapped.accounts if mapped else read_stage(month, "account_mapping")
-        tables["product"] = mapped.products if mapped else read_stage(month, "product_mapping")
+        mapped = suggest_month(month)
+        tables |= {"account": mapped.accounts, "product": mapped.products}
     except ReconError as error:
         return {}, None, [], str(error)
     return tables, month, events, ""
@@ -211,9 +211,10 @@ def say_recorded(events: list[Event], names: dict[str, dict[str, str]]) -> str:
 
 @app.function
 def preview_table(preview: BulkPreview) -> pa.Table:
-    """What a bulk accept would record, as it would be recorded."""
+    """What a bulk accept would record, as it would be recorded; why stands last, so that the money is in view."""
     heads, rows = say_preview(preview)
-    return pa.table({head: pa.array([row[index] for row in rows], pa.string()) for index, head in enumerate(heads)})
+    table = pa.table({head: pa.array([row[index] for row in rows], pa.string()) for index, head in enumerate(heads)})
+    return table.select(sorted(heads, key=lambda head: head == "Why"))
 
 
 @app.cell
@@ -227,7 +228,7 @@ def parameters():
 
 @app.cell
 def controls(named):
-    again = mo.ui.run_button(label="Read again", tooltip="map the month with what was decided, by you and by others", full_width=True)
+    again = mo.ui.run_button(label="Read again", tooltip="with what was decided meanwhile, by you and by others", full_width=True)
     who = mo.ui.text(value=named, label="Who decides", placeholder="your name, or RECON_WHO", full_width=True)
     relation = mo.ui.radio({"Accounts": "account", "Products": "product"}, value="Accounts", label="What to map")
     return again, relation, who
@@ -235,7 +236,8 @@ def controls(named):
 
 @app.cell
 def read(again, params_file, period):
-    tables, month, events, problem = read_board(params_file, period, anew=again.value)
+    _asked = again.value  # read again when it is pressed
+    tables, month, events, problem = read_board(params_file, period)
     return events, month, problem, tables
 
 

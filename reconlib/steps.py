@@ -148,7 +148,15 @@ def build_canonical(month: Month) -> dict[str, pa.Table]:
 
 
 def map_month(month: Month) -> Mapped:
-    """Which client every vendor account belongs to and which service every product counts for, decisions applied."""
+    """Which client every vendor account belongs to and which service every product counts for, decisions applied; put in place."""
+    mapped = suggest_month(month)
+    if not month.as_signed:
+        write_step(month, "mapping", {"account_mapping": mapped.accounts, "product_mapping": mapped.products})
+    return mapped
+
+
+def suggest_month(month: Month) -> Mapped:
+    """The mapping as it would be made now, with everything decided so far; nothing is written."""
     from reconlib.pipeline import map_vendors
 
     if month.as_signed:
@@ -158,7 +166,6 @@ def map_month(month: Month) -> Mapped:
     accounts, products = map_vendors(
         *(tables, status, decisions, month.rules), as_of=month.as_of, engine=month.engine, **around_mapping(month)
     )
-    write_step(month, "mapping", {"account_mapping": accounts, "product_mapping": products})
     return Mapped(accounts, products)
 
 

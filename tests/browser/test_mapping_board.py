@@ -76,6 +76,11 @@ def test_a_decision_is_written_when_its_button_is_pressed_and_taken_back_by_anot
     assert (event.who, event.values["decision"]) == ("the analyst", "map")
     assert event.values["seen"]["name"] == "Birch Dental Group LLC"
 
+    mapped = (root / ".recon" / "mini" / "periods" / "2026-10" / "mapping" / "account_mapping.parquet").stat().st_mtime_ns
+    page.get_by_role("button", name="Read again").click()
+    page.get_by_text("1 of 1 accounts that wait for a decision").wait_for()
+    assert (root / ".recon" / "mini" / "periods" / "2026-10" / "mapping" / "account_mapping.parquet").stat().st_mtime_ns == mapped
+
     page.get_by_role("row").filter(has_text="the analyst").get_by_role("checkbox").click()
     page.get_by_role("button", name="Take the selected decision back").click()
     page.get_by_text("Birch Dental Group LLC: taken back").wait_for()
