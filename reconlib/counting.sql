@@ -25,16 +25,20 @@ FROM usage_groups AS u
 LEFT JOIN moved_accounts AS o
   ON o.source = u.source AND o.vendor_account_id = u.vendor_account_id AND o.vendor_product_id = u.vendor_product_id;
 
+-- What is later is worked out before the exceptions are joined: DuckDB 2.0 loses the columns of a CROSS JOIN that a LEFT JOIN of no rows follows.
+CREATE TABLE dated_purchases AS
+SELECT p.*, coalesce(p.start_date > run.as_of, FALSE) AS is_later, coalesce(p.commitment_end_date >= run.as_of, FALSE) AS is_committed
+FROM purchases AS p CROSS JOIN run;
+
 CREATE TABLE purchase_classes AS
-SELECT p.source, p.vendor_account_id, p.vendor_product_id, coalesce(o.client_id, '') AS only_client, coalesce(p.start_date > run.as_of, FALSE) AS is_later,
-       p.is_active, p.is_free, coalesce(p.commitment_end_date >= run.as_of, FALSE) AS is_committed, p.commitment_end_date, p.unit_cost, p.currency,
+SELECT p.source, p.vendor_account_id, p.vendor_product_id, coalesce(o.client_id, '') AS only_client, p.is_later, p.is_active, p.is_free,
+       p.is_committed, p.commitment_end_date, p.unit_cost, p.currency,
        count(*) AS records, CAST(sum(p.quantity_qty) AS DECIMAL(18, 6)) AS quantity_qty
-FROM purchases AS p
-CROSS JOIN run
+FROM dated_purchases AS p
 LEFT JOIN moved_accounts AS o
   ON o.source = p.source AND o.vendor_account_id = p.vendor_account_id AND o.vendor_product_id = p.vendor_product_id
-GROUP BY p.source, p.vendor_account_id, p.vendor_product_id, coalesce(o.client_id, ''), coalesce(p.start_date > run.as_of, FALSE), p.is_active, p.is_free,
-         coalesce(p.commitment_end_date >= run.as_of, FALSE), p.commitment_end_date, p.unit_cost, p.currency;
+GROUP BY p.source, p.vendor_account_id, p.vendor_product_id, coalesce(o.client_id, ''), p.is_later, p.is_active, p.is_free, p.is_committed,
+         p.commitment_end_date, p.unit_cost, p.currency;
 
 CREATE TABLE kinds AS
 WITH both_kinds AS (

@@ -27,9 +27,8 @@ JOIN account_map AS a ON a.source = u.source AND a.vendor_account_id = u.vendor_
 WHERE u.unit_key IS NOT NULL;
 
 CREATE TABLE chosen_bought AS
-SELECT p.*, coalesce(p.start_date > run.as_of, FALSE) AS is_later, coalesce(o.client_id, '') AS only_client
-FROM purchases AS p
-CROSS JOIN run
+SELECT p.*, coalesce(o.client_id, '') AS only_client
+FROM dated_purchases AS p
 JOIN chosen AS h ON h.source = p.source AND h.vendor_account_id = p.vendor_account_id
 LEFT JOIN moved_accounts AS o
   ON o.source = p.source AND o.vendor_account_id = p.vendor_account_id AND o.vendor_product_id = p.vendor_product_id;
