@@ -14,7 +14,7 @@ from matching.pairs import ATTRIBUTES, KINDS, OWN_DOMAINS, Truth, frame, lefts, 
 
 from reconlib.matching import suggest_links
 
-PROPOSED = {"client": 0.9, "product": 0.9}  # share of the pairs that are the same whose left row is the link or among the proposals
+PROPOSED = {"client": 0.97, "product": 0.95}  # share of the pairs that are the same whose left row is the link or among the proposals
 
 
 def report(wrong: list[str]) -> str:
