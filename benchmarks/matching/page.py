@@ -59,7 +59,7 @@ def render_page(results: Sequence[Result], *, said: str = "") -> str:
         parts += [_prior_words(results), _targets(results), _beaten(results)]
     parts += _calibration(results)
     parts += _speed(results)
-    return "".join(parts)
+    return "".join(parts).rstrip("\n") + "\n"
 
 
 def _quality(results: Sequence[Result], way: str, title: str, text: str) -> list[str]:

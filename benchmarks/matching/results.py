@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.matching.tools import Tool
 
-TIME_LIMIT_S = 1200
+TIME_LIMIT_S = 3600
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
