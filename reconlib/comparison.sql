@@ -210,7 +210,7 @@ SELECT g.client_id, c.client_name, g.service_id, s.service_code, s.service_name,
        CASE WHEN g.is_not_resold AND g.lines IS NOT NULL THEN 0 ELSE d.due_qty END AS due_qty,
        CASE WHEN g.lines IS NULL THEN s.unit_price ELSE g.unit_price END AS unit_price, k.credit_amount,
        g.line_cost, g.vendor_cost, g.vendor_currency,
-       coalesce(g.cycle_months, 1) AS cycle_months, coalesce(g.currency, c.currency, run.currency) AS currency,
+       coalesce(g.cycle_months, 1) AS cycle_months, coalesce(g.currency, c.currency, (SELECT r.currency FROM run AS r)) AS currency,
        coalesce(g.is_billable, FALSE) AS is_billable, coalesce(g.is_mixed, FALSE) OR d.is_short AS is_mixed,
        coalesce(g.has_several_prices, FALSE) OR d.is_shared AS has_several_prices,
        c.is_deleted OR NOT c.is_billable AS is_out_of_scope, o.client_id IS NOT NULL AS is_own, g.is_ignored, g.is_not_resold,
@@ -220,7 +220,6 @@ SELECT g.client_id, c.client_name, g.service_id, s.service_code, s.service_name,
        coalesce(g.override_rule, g.rule) AS rule,
        nullif(concat_ws(' ', g.line_evidence, coalesce(d.count_evidence, g.count_evidence)), '') AS evidence
 FROM asked AS g
-CROSS JOIN run
 JOIN due AS d ON d.client_id = g.client_id AND d.service_id = g.service_id
 JOIN clients AS c ON c.client_id = g.client_id
 JOIN services AS s ON s.service_id = g.service_id

@@ -31,7 +31,7 @@ PRIORS = Path(__file__).resolve().parent / "priors"
 
 # (known on both sides, the same, nearly the same) for one client, and for two whose names are alike.
 CONTACTS = {
-    "domain": {True: (0.5, 0.8, 0.0), False: (0.5, 0.01, 0.0)},
+    "domain": {True: (0.5, 0.65, 0.15), False: (0.5, 0.01, 0.005)},  # nearly: acme.com and acme.de
     "phone": {True: (0.6, 0.6, 0.0), False: (0.6, 0.05, 0.0)},  # branches share a switchboard
     "address": {True: (0.6, 0.85, 0.06), False: (0.6, 0.03, 0.03)},
 }
@@ -101,7 +101,10 @@ def add_contacts(lesson: Lesson, seed: int) -> Lesson:
         for truth, (known, equal, near) in CONTACTS[kind].items():
             rows = np.flatnonzero((lesson.truth == truth) & (chance.random(len(features)) < known))
             drawn = chance.random(len(rows))
-            features[rows, column[same]] = np.where(drawn < equal, 1.0, np.where(drawn < equal + near, 0.5, 0.0))
+            is_near = (drawn >= equal) & (drawn < equal + near)
+            features[rows, column[same]] = np.where(drawn < equal, 1.0, np.where(is_near & (kind == "address"), 0.5, 0.0))
+            if kind == "domain":
+                features[rows, column["same_label"]] = is_near
             features[rows, column[differs]] = np.where(drawn < equal + near, 0.0, 1.0)
     return Lesson(f"{lesson.name} with contacts", lesson.relation, lesson.left, lesson.right, features, lesson.truth)
 

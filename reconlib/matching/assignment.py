@@ -17,6 +17,9 @@ Relation = Literal["one_to_one", "many_to_one"]
 RELATIONS: tuple[Relation, ...] = ("one_to_one", "many_to_one")
 
 
+NOBODY = -3.0  # points of having no partner: who has no rival is ahead of this one, or a pair that nothing speaks for would gain by it
+
+
 @dataclass(frozen=True, slots=True)
 class Links:
     """The chosen pairs. ``pairs``: positions in the table of pairs; margins in points, see ``scoring.LINK_FEATURES``."""
@@ -68,5 +71,5 @@ def margins_of(side: np.ndarray, points: np.ndarray, pairs: np.ndarray) -> np.nd
     seconds = np.concatenate([[False], starts[:-1]]) & ~starts
     second[side[order[seconds]]] = points[order[seconds]]
     rows = side[pairs]
-    rival = np.where(who[rows] == pairs, second[rows], best[rows])
+    rival = np.maximum(np.where(who[rows] == pairs, second[rows], best[rows]), NOBODY)
     return np.asarray(np.clip(points[pairs] - rival, -WIDEST_MARGIN, WIDEST_MARGIN))

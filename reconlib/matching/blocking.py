@@ -18,18 +18,22 @@ if TYPE_CHECKING:
 
 BY_LETTERS, BY_WORDS, BY_GLUED = 12, 6, 6  # nearest left rows taken of each index
 LARGEST_KEY = 20  # left rows that share a phone, an address or initials before it says nothing
+SMALL = 2000  # rows of a side up to which the nearest are looked up from both sides
+LARGE, TOO_COMMON = 20_000, 0.01  # rows of a side from which letters that stand in more than this share of names are left out
 KEPT = 10  # pairs compared for one right row, the nearest first
 
 
 def find_pairs(sides: Sides, *, both_ways: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(left position, right position, likeness of letters 0..1) of the pairs to compare, by right then left position.
 
-    ``both_ways``: the nearest right rows of each left row as well, so that the sides may be swapped.
+    ``both_ways``: the nearest right rows of each left row as well, so that the sides may be swapped; not in big books, where it costs too
+    much.
     """
     import numpy as np
 
     if not sides.left or not sides.right:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
+    both_ways = both_ways and max(len(sides.left), len(sides.right)) <= SMALL
     found = _by_text(sides, both_ways=both_ways)
     keys = _by_keys(sides)
     size = len(sides.left)
@@ -86,7 +90,8 @@ def _vectors(texts: Sequence[Sequence[str]], options: dict[str, Any]) -> tuple[A
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    index = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, **options)
+    large = max(map(len, texts)) >= LARGE
+    index = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, max_df=TOO_COMMON if large else 1.0, **options)
     try:
         index.fit([*texts[0], *texts[1]])
     except ValueError:  # an empty vocabulary

@@ -43,15 +43,35 @@ def compare_frames(
     relation: Relation,
     own: frozenset[str] = frozenset(),
     lent: Mapping[int, Sequence[Lent]] | None = None,
+    decided: Mapping[int, int] | None = None,
     aliases: AliasTable | None = None,
 ) -> Pairs:
-    """Every pair worth comparing, compared. No row is compared with the name it lent."""
+    """Every pair worth comparing, compared, the decided ones (right → left) among them. No row is compared with the name it lent."""
     import numpy as np
 
     sides = read_sides(left, right, own=own, lent=lent or {}, aliases=aliases)
     a, b, letters = find_pairs(sides, both_ways=relation == "one_to_one")
+    a, b, letters = _with_decided(sides, a, b, letters, decided or {})
     at = [np.array([row.at for row in rows], dtype=np.int64) for rows in (sides.left, sides.right)]
     lenders = np.array([-1 if row.lent_by is None else row.lent_by for row in sides.left], dtype=np.int64)
     apart = lenders[a] != at[1][b] if len(a) else np.zeros(0, dtype=bool)
     a, b, letters = a[apart], b[apart], letters[apart]
     return Pairs(sides, a, b, at[0][a], at[1][b], letters, compare_pairs(sides, a, b, letters))
+
+
+def _with_decided(
+    sides: Sides, a: np.ndarray, b: np.ndarray, letters: np.ndarray, decided: Mapping[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pairs found, and those that people decided and nothing else would have brought together."""
+    import numpy as np
+
+    places: tuple[dict[int, int], dict[int, int]] = ({}, {})
+    for found, rows in zip(places, (sides.left, sides.right), strict=True):
+        for place, row in enumerate(rows):
+            found.setdefault(row.at, place)
+    known = set(zip(a.tolist(), b.tolist(), strict=True))
+    more = sorted({(places[0][left], places[1][right]) for right, left in decided.items()} - known, key=lambda pair: (pair[1], pair[0]))
+    if not more:
+        return a, b, letters
+    extra = np.array(more, dtype=np.int64)
+    return np.concatenate([a, extra[:, 0]]), np.concatenate([b, extra[:, 1]]), np.concatenate([letters, np.zeros(len(more))])

@@ -68,7 +68,8 @@ def say_conflicts(left: Row, right: Row) -> tuple[str, ...]:
     if left.sku and right.sku and left.sku != right.sku and not same_product(left.product, right.product):
         said.append(f"part number {left.sku} against {right.sku}")
     hosts = {one.host for one in left.domains}, {one.host for one in right.domains}
-    if hosts[0] and hosts[1] and not hosts[0] & hosts[1]:
+    labels = {one.label for one in left.domains} & {one.label for one in right.domains}
+    if hosts[0] and hosts[1] and not hosts[0] & hosts[1] and not labels:
         said.append(f"domain {', '.join(sorted(hosts[0]))} against {', '.join(sorted(hosts[1]))}")
     elsewhere = compare_addresses(left.address, right.address)[1] == 1
     if elsewhere and not hosts[0] & hosts[1] and not same_phone(left.phone, right.phone):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconlib.matching.known import Known
 
 FEWEST_DECISIONS = 5  # before the weights move
-FIRMNESS = 2.0  # pull of a shipped weight; a weight one point off costs as much as half a decision
+FIRMNESS = 1.0  # pull of a shipped weight: one point off costs half as much as a certain decision gone wrong
 
 
 def learn(pairs: Pairs, extra: np.ndarray, known: Known, prior: Prior, relation: Relation) -> Prior:

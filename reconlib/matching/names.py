@@ -37,6 +37,7 @@ _SAME_WORD = {
     "tech": "technology", "technologies": "technology",
     "labs": "laboratories", "lab": "laboratories", "ins": "insurance", "pharma": "pharmaceuticals", "med": "medical", "ltda": "ltd",
 }  # fmt: skip
+_FIRST_FORMS = frozenset(("pt", "as", "oy", "ab", "ao", "ud", "cv"))  # two letters that stand before a name
 _EMPTY_FORMS = frozenset(("corporation", "company", "inc", "ltd"))  # say nothing of who it is, wherever they stand
 _OTHER_NAME = re.compile(
     r"(?i)\b(?:d/b/a|dba|d\.b\.a\.|t/a|trading as|doing business as|a/k/a|aka|f/k/a|fka|formerly(?: known as)?)(?![\w/])"
@@ -76,7 +77,7 @@ def read_name(text: object) -> Name:
     words = tuple(dict.fromkeys(_SAME_WORD.get(word, word) for word in _WORD.findall(body)))
     if not words:
         words, forms = tuple(dict.fromkeys(_WORD.findall(plain))), frozenset()
-    told = [number_of(word) or word for word in words if word not in LITTLE_WORDS and word not in _EMPTY_FORMS]
+    told = [word for word in words if word not in LITTLE_WORDS and word not in _EMPTY_FORMS]
     numbers = frozenset(number for at, word in enumerate(words) if (number := number_of(word, first=not at)))
     return Name(words, " ".join(told or words), forms, numbers, bool(_RETIRED.search(plain)), _initials(text, words))
 
@@ -123,7 +124,7 @@ def _split_form(plain: str, *, is_spa: bool) -> tuple[str, frozenset[str]]:
         if (
             found in _NUMERALS
             or (found == "spa" and not is_spa)
-            or (len(found) <= 2 and not (words[-1] == found or (words[0] == found and len(words) > 2)))
+            or (len(found) <= 2 and words[-1] != found and not (words[0] == found in _FIRST_FORMS))
         ):
             continue
         padded = f" {text} ".replace(f" {found} ", "  ")

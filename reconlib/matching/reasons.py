@@ -23,9 +23,12 @@ SHOWN_WORDS = 12
 
 
 def points_by_kind(features: np.ndarray, extra: np.ndarray, prior: Prior, chance: float) -> dict[str, float]:
-    """Log-odds points by kind; they add up to the log-odds of ``chance``. ``context`` is the rest: base rate and margins."""
+    """Log-odds points by kind; they add up to the log-odds of ``chance``. ``context`` is the rest: base rate, strength of the rivals.
+
+    A point counts twice, in the sum and in the margin over the runner-up.
+    """
     points = dict.fromkeys((*EVIDENCE, "conflict", "context"), 0.0)
-    worth = prior.link_weights[1]
+    worth = prior.link_weights[1] + prior.link_weights[2]
     for name, value in zip(NAMES, features.tolist(), strict=True):
         points[FEATURES[name]] += worth * prior.weights[name] * value
     for kind, value in zip(("id", "alias", "conflict"), extra.tolist(), strict=True):

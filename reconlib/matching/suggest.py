@@ -45,7 +45,7 @@ COLUMNS = (
     *("left_explained", "left_unexplained", "right_explained", "right_unexplained", "conflicts"),
     *("runner_up_id", "runner_up_probability", "proposals"),
 )
-NOTED = 0.001  # a runner-up less likely is none
+NOTED = 1e-6  # a runner-up less likely is none
 PROPOSED = 3  # left rows shown for one right row
 
 
@@ -95,7 +95,7 @@ def suggest_links(
     left, right = _checked(left, "left"), _checked(right, "right")
     known = read_known(decisions, left, right)
     own = frozenset(found.host for text in own_domains if (found := read_domain(text)))
-    pairs = compare_frames(left, right, relation=relation, own=own, lent=lend_names(known, right), aliases=aliases)
+    pairs = compare_frames(left, right, relation=relation, own=own, lent=lend_names(known, right), decided=known.mapped, aliases=aliases)
     scored = _score(_without_rejected(pairs, known), known, prior or shipped_prior(), relation)
     rows = _rows(left["id"].tolist(), right["id"].tolist(), scored, known, relation)
     return _frame({row["right_id"]: row for row in rows}, asked)
@@ -207,8 +207,8 @@ def _rows(left_ids: list[str], right_ids: list[str], scored: Scored, known: Know
 def _suggested(scored: Scored, found: list[int], at: int | None, names: Unique) -> dict[str, Any]:
     """One undecided right row."""
     if at is None or scored.chances[at] < SHOWN:
-        near = None if at is None else float(scored.chances[at])
-        return _nothing("nothing is like it" if not found else "nothing is like it enough", near)
+        near = None if at is None or scored.chances[at] < NOTED else float(scored.chances[at])
+        return _nothing("nothing is like it" if not found else "nothing is like it enough", near) | {"pair": at}
     told = _explained(scored, at)
     row = scored.pairs.sides.left[int(scored.pairs.left[at])], scored.pairs.sides.right[int(scored.pairs.right[at])]
     points = {kind: told[f"points_{kind}"] for kind in KINDS}
