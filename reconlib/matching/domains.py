@@ -21,6 +21,8 @@ PUBLIC_DOMAINS = frozenset(
     libero.it alice.it tin.it bigpond.com optusnet.com.au xtra.co.nz qq.com 163.com 126.com
     onmicrosoft.com sharepoint.com""".split()  # noqa: SIM905
 )
+_DOORS = frozenset(("www", "www2", "m", "mobile", "app", "apps", "my", "login", "account", "accounts", "secure", "portal", "home", "web"))
+_SOLD_ENDINGS = frozenset(("io", "ai", "co", "me", "tv", "cc", "to", "ly", "fm", "so", "sh", "gg", "im", "is", "it", "la", "eu"))
 _PRIVATE = (".example", ".local", ".lan", ".internal", ".test")  # no public suffix, and still an address
 _TENANTS = (".mail.onmicrosoft.com", ".onmicrosoft.com", ".sharepoint.com")
 _FILLERS = re.compile(
@@ -35,6 +37,8 @@ class Domain:
 
     host: str
     label: str
+    under: str = ""  # subdomains that say something: "azure" of azure.microsoft.com
+    country: str = ""  # its ending where that is a country's
 
 
 @lru_cache(maxsize=1 << 16)
@@ -43,9 +47,9 @@ def read_domain(text: object, own: frozenset[str] = frozenset()) -> Domain | Non
 
     Example:
         >>> read_domain("https://www.acme-dental.co.uk/contact"), read_domain("billing@gmail.com")
-        (Domain(host='acme-dental.co.uk', label='acme-dental'), None)
+        (Domain(host='acme-dental.co.uk', label='acme-dental', under='', country='uk'), None)
         >>> read_domain("acmedental.onmicrosoft.com")
-        Domain(host='acmedental.onmicrosoft.com', label='acmedental')
+        Domain(host='acmedental.onmicrosoft.com', label='acmedental', under='', country='')
     """
     if not isinstance(text, str) or not text.strip():
         return None
@@ -59,7 +63,20 @@ def read_domain(text: object, own: frozenset[str] = frozenset()) -> Domain | Non
     registered = f"{name}.{suffix}"  # "acme.local" has a suffix that no list knows
     if not name or not suffix or registered in PUBLIC_DOMAINS or registered in own:
         return None
-    return Domain(registered, plain_text(name).replace(" ", ""))
+    under = " ".join(part for part in parts.subdomain.split(".") if part and part not in _DOORS) if parts.suffix else ""
+    ending = suffix.rpartition(".")[2]
+    country = ending if len(ending) == 2 and ending not in _SOLD_ENDINGS else ""
+    return Domain(registered, plain_text(name).replace(" ", ""), plain_text(under), country)
+
+
+def name_of(domain: Domain) -> str:
+    """A domain's words as a name: subdomains that say something, then the label.
+
+    Example:
+        >>> name_of(read_domain("azure.acme-cloud.com")), name_of(read_domain("www.acme.de"))
+        ('azure acme cloud', 'acme')
+    """
+    return f"{domain.under} {domain.label}".replace("-", " ").strip()
 
 
 def looks_like_domain(text: object) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from reconlib.matching.alignment import initials_run
 from reconlib.matching.contacts import Address, read_address, read_phone
-from reconlib.matching.domains import Domain, looks_like_domain, read_domain
+from reconlib.matching.domains import Domain, looks_like_domain, name_of, read_domain
 from reconlib.matching.names import LITTLE_WORDS, Name, other_names, read_name
 from reconlib.matching.products import Product, ReadProduct, reader_of_products
 
@@ -98,11 +98,12 @@ def _read_rows(
         from_domain = looks_like_domain(name)
         found = [read_domain(text, own) for text in (domain, email, name if from_domain else None)]
         product = read_product(name, own_id, sku, term) if read_product else None
-        told = found[2].label.replace("-", " ") if from_domain and found[2] else product.name if product else name
+        told = name_of(found[2]) if from_domain and found[2] else product.name if product else name
+        country = found[2].country if from_domain and found[2] else ""
         first = Row(
             at=at,
-            name=(plain := read_name(told)),
-            core=plain.core,
+            name=read_name(f"{told} {country}") if country else read_name(told),
+            core=read_name(told).core,
             domains=tuple(dict.fromkeys(one for one in found if one)),
             phone=read_phone(phone),
             address=read_address(address),
@@ -121,7 +122,7 @@ def _read_rows(
 def _renamed(row: Row, other: Lent) -> Row:
     """The row under another name; a web address that was lent is a domain as well."""
     domain = read_domain(other.name) if looks_like_domain(other.name) else None
-    name = read_name(domain.label.replace("-", " ") if domain else other.name)
+    name = read_name(name_of(domain) if domain else other.name)
     domains = tuple(dict.fromkeys((*row.domains, domain))) if domain else row.domains
     lent_by = None if other.right_at < 0 else other.right_at
     return replace(row, name=name, core=name.core, domains=domains, from_domain=bool(domain), lent_by=lent_by)

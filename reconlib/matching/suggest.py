@@ -30,6 +30,7 @@ from reconlib.matching.verdicts import (
     is_certain,
     is_same_name,
     may_be_auto,
+    shared_contacts,
 )
 
 if TYPE_CHECKING:
@@ -212,10 +213,10 @@ def _suggested(scored: Scored, found: list[int], at: int | None, names: Unique) 
     told = _explained(scored, at)
     row = scored.pairs.sides.left[int(scored.pairs.left[at])], scored.pairs.sides.right[int(scored.pairs.right[at])]
     points = {kind: told[f"points_{kind}"] for kind in KINDS}
-    same = is_same_name(*row, names)
     chance, margin = float(scored.chances[at]), float(scored.margins[at])
-    by_id = points["id"] > 0 or (points["alias"] > 0 and is_certain(*row, names))
-    auto = may_be_auto(points, chance=chance, margin=margin, conflicts=bool(told["conflicts"]), same_name=same, by_id=by_id)
+    certain = points["id"] > 0 or (points["alias"] > 0 and is_certain(*row, names)) or is_same_name(*row, names)
+    contacts = shared_contacts(*row)
+    auto = may_be_auto(chance=chance, margin=margin, conflicts=bool(told["conflicts"]), certain=certain, contacts=contacts, words=told)
     return told | {"verdict": AUTO if auto else PROPOSE, "decided_by": leading_kind(points)}
 
 

@@ -1,7 +1,7 @@
 """What may be done with a link: AUTO, PROPOSE, UNMATCHED or CONTRADICTION (MATCHING.md, "Verdicts"; FIELD.md T21, T24).
 
-AUTO needs more than a high probability: a margin, no conflict, and an id, two kinds of evidence that do not come from each other, or a
-name that is the same and that nobody else has.
+AUTO needs more than a high probability: a margin, no conflict, and an id, or a name that is the same and that nobody else has, or two kinds
+of evidence that do not come from each other: one contact and a name of which no word is left over, or two and words left over on one side.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reconlib.matching.contacts import compare_addresses, same_phone
 from reconlib.matching.sides import Row, Sides
 
 AUTO, PROPOSE, UNMATCHED, CONTRADICTION = "AUTO", "PROPOSE", "UNMATCHED", "CONTRADICTION"
@@ -18,8 +19,7 @@ SURE = 0.98
 SHOWN = 0.05  # a link less likely than this is none
 AHEAD = 1.0  # points before the runner-up
 AGAINST, BETTER = 0.2, 0.9  # an existing mapping less likely than the one, where another is likelier than the other
-SPEAKS = 1.5  # points from which a kind of evidence stands by itself
-NAMED = 2.0  # points of a name that is alike, beside another kind
+SAME_ADDRESS = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +52,25 @@ def is_certain(left: Row, right: Row, names: Unique) -> bool:
     return by_ids or names.left[left.core.replace(" ", "")] == 1
 
 
-def may_be_auto(points: Mapping[str, float], *, chance: float, margin: float, conflicts: bool, same_name: bool, by_id: bool) -> bool:
-    """Whether a link needs no second look. ``points``: by kind of evidence; ``margin``: points ahead of the runner-up.
+def shared_contacts(left: Row, right: Row) -> int:
+    """Kinds of contact both sides have in common: domain, phone, address. A name that spells the other's domain is no second kind."""
+    hosts, labels = (
+        {getattr(one, what) for one in left.domains} & {getattr(one, what) for one in right.domains} for what in ("host", "label")
+    )
+    near = compare_addresses(left.address, right.address)[0] >= SAME_ADDRESS
+    return sum((bool(hosts or labels) and not (left.from_domain or right.from_domain), same_phone(left.phone, right.phone), near))
 
-    ``by_id``: an id of both sides says it is one, or a dated name does and no other left row is called so.
+
+def may_be_auto(*, chance: float, margin: float, conflicts: bool, certain: bool, contacts: int, words: Mapping[str, str]) -> bool:
+    """Whether a link needs no second look.
+
+    ``margin``: points ahead of the runner-up. ``certain``: an id, a dated alias of one row only, or a name that is the same and unique.
+    ``contacts``: kinds in common. ``words``: explained and not, of each side.
     """
     if chance < SURE or margin < AHEAD or conflicts:
         return False
-    if by_id or same_name:
-        return True
-    kinds = [kind for kind in ("domain", "phone", "address") if points[kind] >= SPEAKS]
-    return len(kinds) >= 2 or (bool(kinds) and points["name"] >= NAMED)
+    left_over = [side for side in ("left", "right") if words[f"{side}_unexplained"]]
+    return certain or (contacts >= 2 and len(left_over) < 2) or (contacts == 1 and not left_over)
 
 
 def contradicts(chance: float, better: float | None) -> bool:
