@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reconlib.matching.known import Known
 
 FEWEST_DECISIONS = 5  # before the weights move
+BEYOND = -4.0  # points: a decision that nothing speaks for was made on other knowledge, or is wrong; it says nothing of the evidence
 FIRMNESS = 1.0  # pull of a shipped weight: one point off costs half as much as a certain decision gone wrong
 
 
@@ -34,6 +35,7 @@ def learn(pairs: Pairs, extra: np.ndarray, known: Known, prior: Prior, relation:
     for b, a in known.mapped.items():
         partner[b] = a
     truth = pairs.left_at == partner[pairs.right_at]
+    taught &= ~(truth & (pair_points(pairs.features, prior) + extra < BEYOND))
     if not truth[taught].any():
         return prior
     features = np.column_stack([pairs.features[taught], np.ones(int(taught.sum()))])

@@ -5,7 +5,7 @@ Order of evidence: what people decided, ids, dated aliases, domains, phones and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -188,7 +188,7 @@ def _rows(left_ids: list[str], right_ids: list[str], scored: Scored, known: Know
     for b, right_id in enumerate(right_ids):
         found = by_right.get(b, [])
         settled = b in known.settled
-        row = _decided(scored, found, known.mapped.get(b)) if settled else _suggested(scored, found, chosen.get(b), names)
+        row = _decided(scored, found, known.mapped.get(b), names) if settled else _suggested(scored, found, chosen.get(b), names)
         others = [at for at in found if at != row["pair"] and scored.chances[at] >= NOTED]
         at = row.pop("pair")
         row |= {
@@ -211,26 +211,36 @@ def _suggested(scored: Scored, found: list[int], at: int | None, names: Unique) 
         near = None if at is None or scored.chances[at] < NOTED else float(scored.chances[at])
         return _nothing("nothing is like it" if not found else "nothing is like it enough", near) | {"pair": at}
     told = _explained(scored, at)
-    row = scored.pairs.sides.left[int(scored.pairs.left[at])], scored.pairs.sides.right[int(scored.pairs.right[at])]
     points = {kind: told[f"points_{kind}"] for kind in KINDS}
-    chance, margin = float(scored.chances[at]), float(scored.margins[at])
-    certain = points["id"] > 0 or (points["alias"] > 0 and is_certain(*row, names)) or is_same_name(*row, names)
-    contacts = shared_contacts(*row)
-    auto = may_be_auto(chance=chance, margin=margin, conflicts=bool(told["conflicts"]), certain=certain, contacts=contacts, words=told)
-    return told | {"verdict": AUTO if auto else PROPOSE, "decided_by": leading_kind(points)}
+    return told | {"verdict": _verdict(scored, at, told, names), "decided_by": leading_kind(points)}
 
 
-def _decided(scored: Scored, found: list[int], left_at: int | None) -> dict[str, Any]:
-    """One right row people settled: what they said, and whether the evidence is against it."""
+def _decided(scored: Scored, found: list[int], left_at: int | None, names: Unique) -> dict[str, Any]:
+    """One right row people settled: what they said, and what the evidence says of it."""
     if left_at is None:
         return _nothing("decided: it has no partner", None) | {"decided_by": "decision"}
     at = next((one for one in found if int(scored.pairs.left_at[one]) == left_at), None)
+    if at is None:  # it was rejected once, and then decided
+        return _nothing("decided by a person", None) | {"left_at": left_at, "decided_by": "decision"}
     better = next((float(scored.chances[one]) for one in found if one != at), None)
-    chance = 0.0 if at is None else float(scored.chances[at])
-    told = _explained(scored, at) if at is not None else _nothing("nothing speaks for it but the decision", 0.0)
-    verdict = CONTRADICTION if contradicts(chance, better) else AUTO
-    said = "decided, but the evidence is against it" if verdict == CONTRADICTION else "decided by a person"
-    return told | {"left_at": left_at, "verdict": verdict, "decided_by": "decision", "reason": f"{said}; {told['reason']}"}
+    told = _explained(scored, at)
+    against = contradicts(float(scored.chances[at]), better)
+    said = "decided, but the evidence is against it" if against else "decided by a person"
+    verdict = CONTRADICTION if against else _verdict(scored, at, told, names)
+    return told | {"verdict": verdict, "decided_by": "decision", "reason": f"{said}; {told['reason']}"}
+
+
+def _verdict(scored: Scored, at: int, told: Mapping[str, Any], names: Unique) -> str:
+    """What the evidence says of one pair."""
+    left, right = scored.pairs.sides.left[int(scored.pairs.left[at])], scored.pairs.sides.right[int(scored.pairs.right[at])]
+    chance, margin = float(scored.chances[at]), float(scored.margins[at])
+    if chance < SHOWN:
+        return UNMATCHED
+    by_alias = told["points_alias"] > 0 and is_certain(left, right, names)
+    certain = told["points_id"] > 0 or by_alias or is_same_name(left, right, names)
+    contacts = shared_contacts(left, right)
+    sure = may_be_auto(chance=chance, margin=margin, conflicts=bool(told["conflicts"]), certain=certain, contacts=contacts, words=told)
+    return AUTO if sure else PROPOSE
 
 
 def _explained(scored: Scored, at: int) -> dict[str, Any]:
