@@ -50,7 +50,7 @@ def suggest_by_splink(case: Case) -> pd.DataFrame:
     linker.training.estimate_u_using_random_sampling(max_pairs=SAMPLED_PAIRS, seed=SEED)
     for column in learnt_on:
         linker.training.estimate_parameters_using_expectation_maximisation(block_on(column))
-    pairs = linker.inference.predict().as_pandas_dataframe()  # type: ignore[no-untyped-call]
+    pairs = linker.inference.predict().as_pandas_dataframe()
     return chosen_links(
         case,
         pairs["unique_id_r"].to_numpy(dtype=int),

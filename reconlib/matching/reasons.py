@@ -87,6 +87,9 @@ def _say_domain(left: Row, right: Row) -> str:
     hosts = sorted({one.host for one in left.domains} & {one.host for one in right.domains})
     if hosts:
         return f"domain {hosts[0]}"
+    labels = sorted({one.label for one in left.domains} & {one.label for one in right.domains})
+    if labels:
+        return f"domains that both begin with {labels[0]}"
     found = [one.host for row, other in ((left, right), (right, left)) for one in row.domains if other.name.words]
     return f"domain {found[0]} spells the name" if found else ""
 
