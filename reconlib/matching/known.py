@@ -50,7 +50,7 @@ def read_known(decisions: pd.DataFrame | None, left: pd.DataFrame, right: pd.Dat
         if word not in WORDS:
             raise DataError(f"{word!r} is no decision", where="decisions, column decision", hint=nearest(word, WORDS))
         b = _position(right_id, at_right, "right_id")
-        a = _position(left_id, at_left, "left_id") if isinstance(left_id, str) else None
+        a = None if _is_null(left_id) else _position(left_id, at_left, "left_id")
         if word == "reject":
             if a is None:
                 raise DataError(f"{right_id!r} is rejected with nothing", where="decisions, column left_id", hint="name the left row")
@@ -76,10 +76,17 @@ def lend_names(known: Known, right: pd.DataFrame) -> dict[int, Sequence[Lent]]:
 
 
 def _position(one: object, positions: Mapping[str, int], column: str) -> int:
-    if not isinstance(one, str) or one not in positions:
-        raise DataError(
-            f"{one!r} stands on neither side" if not isinstance(one, str) else f"no row {one!r}",
-            where=f"decisions, column {column}",
-            hint="leave out decisions about rows that are gone",
-        )
-    return positions[one]
+    if _is_null(one) or read_id(one) not in positions:
+        raise DataError(f"no row {one!r}", where=f"decisions, column {column}", hint="leave out decisions about rows that are gone")
+    return positions[read_id(one)]
+
+
+def read_id(one: object) -> str:
+    """An id as text; numbers are ids too."""
+    return one if isinstance(one, str) else str(one)
+
+
+def _is_null(one: object) -> bool:
+    import pandas as pd
+
+    return one is None or one is pd.NA or one != one  # noqa: PLR0124 - NaN is no id

@@ -14,7 +14,7 @@ from reconlib.matching.assignment import RELATIONS, Relation, assign_pairs, link
 from reconlib.matching.comparing import Pairs, compare_frames
 from reconlib.matching.domains import read_domain
 from reconlib.matching.evidence import say_conflicts, set_points
-from reconlib.matching.known import Known, lend_names, read_known
+from reconlib.matching.known import Known, lend_names, read_id, read_known
 from reconlib.matching.learning import learn
 from reconlib.matching.reasons import explain_pair, give_reason, leading_kind, points_by_kind
 from reconlib.matching.scoring import Prior, link_chances, pair_points, shipped_prior
@@ -79,7 +79,8 @@ def suggest_links(
     ``decision``. A decided row keeps what was decided; its probability is what the evidence says of it without the decision.
 
     Args:
-        left: what we own; columns id, name, and any of domain, email, phone, address, external_id, sku, term. Text, nulls allowed.
+        left: what we own; columns id, name, and any of domain, email, phone, address, external_id, sku, term. Text, nulls allowed; ids
+            may be numbers and come back as they were.
         right: what a vendor calls it; the same columns. An ``external_id`` is an id of the left side that the vendor carries.
         relation: ``one_to_one``, or ``many_to_one`` where many right rows may be one left row.
         decisions: right_id, left_id, decision (map, reject, exclude; null: map). Settles its rows and teaches the others.
@@ -92,23 +93,25 @@ def suggest_links(
     """
     if relation not in RELATIONS:
         raise DataError(f"{relation!r} is no relation", where="relation", hint=nearest(str(relation), RELATIONS))
-    asked = right["id"].tolist() if "id" in right else []
+    given = [dict(zip(map(read_id, frame["id"]), frame["id"], strict=True)) if "id" in frame else {} for frame in (left, right)]
     left, right = _checked(left, "left"), _checked(right, "right")
     known = read_known(decisions, left, right)
     own = frozenset(found.host for text in own_domains if (found := read_domain(text)))
     pairs = compare_frames(left, right, relation=relation, own=own, lent=lend_names(known, right), decided=known.mapped, aliases=aliases)
     scored = _score(_without_rejected(pairs, known), known, prior or shipped_prior(), relation)
-    rows = _rows(left["id"].tolist(), right["id"].tolist(), scored, known, relation)
-    return _frame({row["right_id"]: row for row in rows}, asked)
+    rows = _rows([given[0][one] for one in left["id"]], right["id"].tolist(), scored, known, relation)
+    made = {row["right_id"]: row for row in rows}
+    return _frame([made[text] | {"right_id": one} for text, one in given[1].items()])
 
 
 def _checked(frame: pd.DataFrame, side: str) -> pd.DataFrame:
     for column in ("id", "name"):
         if column not in frame:
             raise DataError(f"no column {column!r}", where=side, hint="each side needs id and name")
+    if frame["id"].isna().any():
+        raise DataError("an id is missing", where=f"{side}, column id", hint="give every row its own id")
+    frame = frame.assign(id=frame["id"].map(read_id))
     ids = frame["id"]
-    if ids.isna().any() or not ids.map(lambda one: isinstance(one, str)).all():
-        raise DataError("an id is missing or no text", where=f"{side}, column id", hint="give every row its own id as text")
     if (twice := ids[ids.duplicated()]).size:
         raise DataError(f"id {twice.iloc[0]!r} stands twice", where=f"{side}, column id", hint="give every row its own id")
     return frame.sort_values("id", ignore_index=True)  # so that the order of rows plays no part
@@ -176,7 +179,7 @@ def _exclude_others(scored: Scored, chosen: dict[int, int], known: Known, relati
     return chances
 
 
-def _rows(left_ids: list[str], right_ids: list[str], scored: Scored, known: Known, relation: Relation) -> list[dict[str, Any]]:
+def _rows(left_ids: list[Any], right_ids: list[str], scored: Scored, known: Known, relation: Relation) -> list[dict[str, Any]]:
     chosen = _assign(scored, known, relation)
     scored = replace(scored, chances=_exclude_others(scored, chosen, known, relation))
     by_right: dict[int, list[int]] = {}
@@ -274,12 +277,12 @@ def _nothing(reason: str, chance: float | None) -> dict[str, Any]:
     }
 
 
-def _frame(rows: dict[str, dict[str, Any]], asked: list[str]) -> pd.DataFrame:
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
-    frame = pd.DataFrame([rows[one] for one in asked], columns=list(COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for column in ("probability", "runner_up_probability", *(f"points_{kind}" for kind in KINDS)):
         frame[column] = frame[column].astype("float64")
     for column in ("left_id", "runner_up_id"):
-        frame[column] = frame[column].astype("object").where(frame[column].notna(), None)
+        frame[column] = pd.Series([row[column] for row in rows], dtype="object")
     return frame
