@@ -215,6 +215,8 @@ def _suggested(scored: Scored, found: list[int], at: int | None, names: Unique) 
         return _nothing("nothing is like it" if not found else "nothing is like it enough", near) | {"pair": at}
     told = _explained(scored, at)
     points = {kind: told[f"points_{kind}"] for kind in KINDS}
+    if not told["right_explained"] and all(points[kind] <= 0 for kind in ("id", "alias", "domain", "phone", "address")):
+        return _nothing("no word in common, nor anything else", float(scored.chances[at])) | {"pair": at}
     return told | {"verdict": _verdict(scored, at, told, names), "decided_by": leading_kind(points)}
 
 
