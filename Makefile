@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PARAMS ?= params/demo.yaml
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n logical --dist loadscope
 BENCH ?= 1M 10M
 MATCHING ?=
 

@@ -52,11 +52,6 @@ class Row:
     product: Product | None
     lent_by: int | None = None  # the right row that lent the name, by a decision
 
-    @property
-    def is_empty(self) -> bool:
-        """Nothing to compare."""
-        return not (self.name.words or self.domains or self.ids or self.sku)
-
 
 @dataclass(frozen=True, slots=True)
 class Sides:
@@ -129,8 +124,9 @@ def _renamed(row: Row, other: Lent) -> Row:
 
 
 def _id(text: object) -> str:
-    """An id; empty where a filler stands in its place."""
-    plain = text.strip() if isinstance(text, str) else ""
+    """An id as text, a whole number without decimals; empty where a filler stands in its place."""
+    whole = isinstance(text, (int, float)) and not isinstance(text, bool) and text == text // 1
+    plain = str(int(text)) if whole else text.strip() if isinstance(text, str) else ""  # type: ignore[call-overload]
     return "" if plain.casefold() in _FILLERS or not plain.strip("0.- ") else plain
 
 
