@@ -17,10 +17,11 @@ import typer
 
 from reconlib import __version__
 from reconlib.cli.aliases import aliases
+from reconlib.cli.changes import changes
 from reconlib.cli.looking import explain, rules
 from reconlib.cli.mappings import mappings
 from reconlib.cli.words import Params, PeriodOption, Refresh, Who, open_book, plain, progress, say
-from reconlib.errors import DataError, ReconError, SettingsError, SignOffError
+from reconlib.errors import DataError, ReconError, SettingsError
 
 if TYPE_CHECKING:
     from reconlib.month import Month
@@ -32,7 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Prove, every month, that what is about to be invoiced equals what is delivered.",
 )
-changes = typer.Typer(no_args_is_help=True, help="The change file: write it, and check that earlier months' changes arrived.")
 app.add_typer(changes, name="changes")
 app.add_typer(aliases, name="aliases")
 app.add_typer(mappings, name="mappings")
@@ -247,54 +247,6 @@ def reopen(params: Params, reason: Annotated[str, typer.Option(help="What was fo
     month = open_book(params, period)
     state = reopen_month(month, who=who, at=month.now(), why=reason)
     say(f"{month.period} is open again as v{state.version}")
-
-
-@changes.command("export")
-def export_changes(
-    params: Params, period: PeriodOption = "", to: Annotated[Path | None, typer.Option(help="Folder; default: the working folder.")] = None
-) -> None:
-    """Write an approved month's change file as CSV and JSON: what was approved, whatever has arrived since; no PSA is touched."""
-    from reconlib.changes import approved_changes
-    from reconlib.month import month_events, month_state
-    from reconlib.report.export import write_changes
-
-    month = open_book(params, period)
-    state = month_state(month)
-    if state.state != "approved":
-        hint = "a preparer signs and another person approves first: recon sign"
-        raise SignOffError(f"{month.period} is not approved, so there is no change file", where="changes export", hint=hint)
-    for path in write_changes(approved_changes(month_events(month), period=month.period, version=state.version), to or Path()):
-        say(str(path))
-
-
-@changes.command("verify")
-def verify_month_changes(params: Params, period: PeriodOption = "") -> None:
-    """Say what became of earlier months' changes: verified, not arrived, changed since, or planned for later."""
-    from reconlib.money import format_qty
-    from reconlib.month import as_signed
-    from reconlib.steps import prepare_sign_off
-
-    month = as_signed(open_book(params, period))  # a signed month says what it said when it was signed
-    rows = prepare_sign_off(month).verified.to_pylist()
-    for row in rows:
-        units = f"{format_qty(row['old_qty'])} → {format_qty(row['new_qty'])}"
-        where = f"{row['client_name']} / {row['service_name']}"
-        say(f"{row['status']:<14} {units:>12}  planned in {row['period']}, from {row['effective_date']}  {where}")
-    if not rows:
-        say(f"{month.period} waits for no change of an earlier month")
-    for planned_in in sorted({row["period"] for row in rows}):
-        own = [row["status"] for row in rows if row["period"] == planned_in]
-        say(f"{own.count('verified')} of {len(own)} changes planned in {planned_in} verified")
-
-
-@changes.command("push", hidden=True)
-def push_changes() -> None:
-    """Not available: this version writes nothing to a PSA."""
-    raise SettingsError(
-        "pushing is not available: this version writes nothing to a PSA",
-        where="changes push",
-        hint="enter the file of 'recon changes export' by hand",
-    )
 
 
 @app.command()
