@@ -1,7 +1,6 @@
 """Which pairs are worth comparing: a dozen left rows for each right row, found by letters, words, initials, domains, phones, addresses.
 
-MATCHING.md, "The design to build": every pair is compared in small books; in big ones the union of several indexes finds 98 to 100 of
-100 true pairs.
+MATCHING.md, "The design to build": the union of several indexes. Up to ``SMALL`` rows the nearest of either side are taken.
 """
 
 from __future__ import annotations

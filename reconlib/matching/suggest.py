@@ -58,7 +58,7 @@ class Scored:
     points: np.ndarray
     extra: np.ndarray  # set points by id, alias, conflict
     chances: np.ndarray
-    margins: np.ndarray  # points ahead of the best other left row
+    margins: np.ndarray  # points ahead of the best other pair of the same row, see scoring.LINK_FEATURES
     prior: Prior
 
 
