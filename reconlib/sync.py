@@ -15,8 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from reconlib import __version__
 from reconlib.connectors import CONNECTORS
+from reconlib.connectors.addresses import is_loopback
 from reconlib.connectors.contract import Connector, Fetch, Reject, StoredPage
-from reconlib.connectors.transport import is_loopback
 from reconlib.errors import ReconError, SettingsError, VendorError, nearest
 from reconlib.period import Period
 from reconlib.settings import Source, read_credentials

@@ -13,7 +13,8 @@ from typing import Any
 
 from reconlib.connectors.contract import Connector, Fetch, Page, Reject, Row, StoredPage
 from reconlib.connectors.fields import Record, UnreadableError, domain_of, email_of, items, joined, read_records, read_rows
-from reconlib.connectors.transport import Answer, Transport, basic_auth
+from reconlib.connectors.sign_in import basic_auth
+from reconlib.connectors.transport import Answer, Transport
 from reconlib.period import Period
 
 PAGE_SIZE = 1000  # the vendor's most

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from reconlib.connectors.contract import Connector, Fetch, Page, Reject, Row, StoredPage
 from reconlib.connectors.fields import Record, items, read_records, read_rows
-from reconlib.connectors.transport import Answer, Transport, basic_auth
+from reconlib.connectors.sign_in import basic_auth
+from reconlib.connectors.transport import Answer, Transport
 from reconlib.errors import ShapeError
 
 PAGE_SIZE = 500  # the vendor's most

@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from reconlib.connectors.contract import Connector, Fetch, Page, Reject, Row, StoredPage
 from reconlib.connectors.fields import Record, items, read_records, read_rows
-from reconlib.connectors.transport import Answer, ClientCredentials, Transport
+from reconlib.connectors.sign_in import ClientCredentials
+from reconlib.connectors.transport import Answer, Transport
 from reconlib.errors import ShapeError
 
 SCOPE = "https://graph.microsoft.com/.default"

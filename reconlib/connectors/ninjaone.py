@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from reconlib.connectors.contract import Connector, Fetch, Page, Reject, Row, StoredPage
 from reconlib.connectors.fields import Record, items, read_records, read_rows
-from reconlib.connectors.transport import Answer, ClientCredentials, Transport
+from reconlib.connectors.sign_in import ClientCredentials
+from reconlib.connectors.transport import Answer, Transport
 
 PAGE_SIZE = 1000
 PRODUCT = "device"

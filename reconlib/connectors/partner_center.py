@@ -21,7 +21,8 @@ from pydantic import SecretStr
 from reconlib.connectors.contract import Connector, Fetch, Page, Reject, Row, StoredPage
 from reconlib.connectors.fields import Record, UnreadableError, items, read_json, read_records, read_rows, utc_day
 from reconlib.connectors.partner_center_rows import Numbers, Seen, line_rows, read_line
-from reconlib.connectors.transport import ClientCredentials, Transport
+from reconlib.connectors.sign_in import ClientCredentials
+from reconlib.connectors.transport import Transport
 from reconlib.errors import DataError, ShapeError, VendorError
 from reconlib.money import FINE_SCALE, to_decimal
 from reconlib.period import Period, parse_period

@@ -15,7 +15,8 @@ from typing import Any
 from reconlib.connectors.contract import Connector, Fetch, Page, Reject, Row, StoredPage
 from reconlib.connectors.fields import Record, domain_of, items, joined, read_records, read_rows
 from reconlib.connectors.pax8_invoices import VOID, Learned, charge, check_window, draft_offset, head, heads, invoice_window
-from reconlib.connectors.transport import Answer, ClientCredentials, Transport
+from reconlib.connectors.sign_in import ClientCredentials
+from reconlib.connectors.transport import Answer, Transport
 from reconlib.errors import ShapeError, VendorError
 
 PAGE_SIZE = 200  # the vendor's most

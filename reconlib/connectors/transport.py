@@ -10,29 +10,26 @@ import logging
 import re
 import ssl
 import time
-from base64 import b64encode
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cache
-from ipaddress import ip_address
-from typing import Any, Literal, NoReturn, Self
+from typing import Any, NoReturn, Self
 from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
 
+from reconlib.connectors.addresses import check_address, is_loopback_host, origin, read_url, request_line, show_url
 from reconlib.connectors.fields import read_json
 from reconlib.connectors.pace import Bucket
-from reconlib.errors import AuthenticationError, ReconError, SettingsError, ShapeError, VendorError
+from reconlib.connectors.sign_in import TokenRefusedError
+from reconlib.errors import AuthenticationError, ReconError, ShapeError, VendorError
 
 MAX_TRIES = 4
 BACK_OFF_S = 1.0  # doubles with each try
-TOKEN_MARGIN_S = 60  # a token is renewed this long before it ends
 _RETRIED = {429, 500, 502, 503, 504}
-_SECRET_NAMES = re.compile(r"(?i)\b(access_token|api_?key|client_secret|key|password|secret|sig|signature|token)=[^&]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ class Transport:
         self._bucket = Bucket(rate_per_s, burst, self._sleep, clock) if rate_per_s else None
         self._asked: set[str] = set()
         logging.getLogger("httpx").addFilter(_without_query)
-        direct = _is_loopback(self._base.host)  # a proxy of the environment must not see loopback traffic
+        direct = is_loopback_host(self._base.host)  # a proxy of the environment must not see loopback traffic
         self._client = httpx.Client(
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
             headers={"User-Agent": "reconlib", **(headers or {})},
@@ -111,8 +108,8 @@ class Transport:
         Raises:
             VendorError: the link is relative or leads to another scheme, host or port; nothing is sent there.
         """
-        url = _url(next_url)
-        if not url.host or url.userinfo or _origin(url) != _origin(self._base):
+        url = read_url(next_url)
+        if not url.host or url.userinfo or origin(url) != origin(self._base):
             raise VendorError(
                 f"the next page is said to be at {url.scheme or '?'}://{url.host or '?'}, not at {self._base.host}; not followed",
                 where=self._where(endpoint),
@@ -155,9 +152,9 @@ class Transport:
         Raises:
             VendorError: the folder is elsewhere; nothing is sent there. And as ``get``.
         """
-        root = _url(folder)
+        root = read_url(folder)
         leased = root.scheme == "https" and any(root.host.endswith(f".{host}") for host in hosts)
-        if root.userinfo or root.query or not (leased or _origin(root) == _origin(self._base)):
+        if root.userinfo or root.query or not (leased or origin(root) == origin(self._base)):
             raise VendorError(
                 f"the files are said to be at {root.scheme or '?'}://{root.host or '?'}; not fetched",
                 where=self._where(endpoint),
@@ -168,8 +165,8 @@ class Transport:
         return self._send(endpoint, url, is_signed=True).content
 
     def _own(self, place: str, endpoint: str) -> httpx.URL:
-        url = _url(place)
-        if not url.host or url.userinfo or _origin(url) != _origin(self._base):
+        url = read_url(place)
+        if not url.host or url.userinfo or origin(url) != origin(self._base):
             raise VendorError(
                 f"the answer is said to be at {url.scheme or '?'}://{url.host or '?'}, not at {self._base.host}; not followed",
                 where=self._where(endpoint),
@@ -178,7 +175,7 @@ class Transport:
         return url
 
     def _answer(self, endpoint: str, url: httpx.URL) -> Answer:
-        line, whole = _request_line(url), str(url)
+        line, whole = request_line(url), str(url)
         if whole in self._asked:
             raise VendorError(f"the pages lead in a circle: {line} again", where=self._where(endpoint), hint="tell the vendor")
         if len(self._asked) >= self._max_pages:
@@ -196,7 +193,7 @@ class Transport:
                 self._bucket.take()
             try:
                 response = self._once(url, question, is_signed=is_signed)
-            except _TokenRefused as refused:
+            except TokenRefusedError as refused:
                 wait = None if refused.response.status_code not in (429, 503) else _retry_after(refused.response, self._now)
                 if wait is None or attempt == MAX_TRIES:
                     self._refuse("token", refused.response)
@@ -240,7 +237,7 @@ class Transport:
         if status in (401, 403) or (endpoint == "token" and status == 400):
             raise AuthenticationError(f"credentials refused ({status})", where=where, hint=hint or "check key, rights and expiry")
         if response.is_redirect:
-            target = _url(response.headers.get("Location", "")).host or "another path"
+            target = read_url(response.headers.get("Location", "")).host or "another path"
             raise VendorError(f"redirects to {target}, not followed ({status})", where=where, hint=hint or "correct base_url in params")
         raise VendorError(f"answered {status}", where=where, hint=hint or ("try again later" if status in _RETRIED else "check base_url"))
 
@@ -258,133 +255,10 @@ class Transport:
         return f"source {self._source}, {endpoint}"
 
 
-def basic_auth(user: str, password: SecretStr) -> httpx.Auth:
-    """HTTP Basic."""
-    return httpx.BasicAuth(user, password.get_secret_value())
-
-
-def basic_header(user: str, password: SecretStr) -> str:
-    """Value of an Authorization header, where a vendor wants it spelled out."""
-    return "Basic " + b64encode(f"{user}:{password.get_secret_value()}".encode()).decode()
-
-
-class ClientCredentials(httpx.Auth):
-    """OAuth2 client credentials: fetches a token when there is none, when it ends, and once when the vendor refuses it."""
-
-    requires_response_body = True
-
-    def __init__(
-        self,
-        token_url: str,
-        client_id: SecretStr,
-        client_secret: SecretStr,
-        *,
-        source: str,
-        encoding: Literal["form", "json"] = "form",
-        extra: Mapping[str, str] | None = None,
-        now: Callable[[], datetime] | None = None,
-    ) -> None:
-        self._url = check_address(token_url, source=source, key="token_url")
-        self._id, self._secret, self._source = client_id, client_secret, source
-        self._encoding, self._extra = encoding, dict(extra or {})
-        self._now = now or (lambda: datetime.now(UTC))
-        self._token: SecretStr | None = None
-        self._ends_at = datetime.min.replace(tzinfo=UTC)
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Token first where needed, then the request."""
-        fresh = self._token is None or self._now() >= self._ends_at
-        if fresh:
-            self._read_token((yield self._token_request()))
-        response = yield self._signed(request)
-        if response.status_code == 401 and not fresh:
-            self._read_token((yield self._token_request()))
-            yield self._signed(request)
-
-    def _token_request(self) -> httpx.Request:
-        fields = {"grant_type": "client_credentials", "client_id": self._id.get_secret_value()}
-        fields |= {"client_secret": self._secret.get_secret_value(), **self._extra}
-        headers = {"Accept": "application/json"}
-        if self._encoding == "json":
-            return httpx.Request("POST", self._url, json=fields, headers=headers)
-        return httpx.Request("POST", self._url, data=fields, headers=headers)
-
-    def _read_token(self, response: httpx.Response) -> None:
-        if response.status_code != 200:
-            raise _TokenRefused(response)
-        where = f"source {self._source}, token"
-        content = read_json(response.content, where=where)
-        token = content.get("access_token") if isinstance(content, dict) else None
-        if not isinstance(token, str) or not token:
-            raise ShapeError("the token answer has no text 'access_token'", where=where, hint="check token_url")
-        lifetime = content.get("expires_in")
-        seconds = float(lifetime) if isinstance(lifetime, (int, Decimal)) and 0 < lifetime < 10**9 else 300.0
-        self._token = SecretStr(token)
-        self._ends_at = self._now() + timedelta(seconds=max(seconds - TOKEN_MARGIN_S, seconds / 2))
-
-    def _signed(self, request: httpx.Request) -> httpx.Request:
-        assert self._token is not None
-        request.headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
-        return request
-
-
-class _TokenRefused(Exception):  # noqa: N818 - never leaves this module
-    """The token endpoint did not give a token; the transport decides whether to wait or to stop."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self.response = response
-        super().__init__("token refused")
-
-
-def check_address(address: str, *, source: str, key: str) -> httpx.URL:
-    """The address, if secrets may be sent to it: https, or http on loopback.
-
-    Raises:
-        SettingsError: it is not.
-    """
-    where = f"source {source}, {key}"
-    url = _url(address)
-    if url.userinfo or url.query or url.fragment:
-        raise SettingsError("holds a user, a query or a fragment", where=where, hint="give the plain address; secrets stay outside params")
-    if not url.host or url.scheme not in ("http", "https"):
-        raise SettingsError(f"{address!r} is not a web address", where=where, hint="write it as https://host/path")
-    if url.scheme == "http" and not _is_loopback(url.host):
-        raise SettingsError(f"plain http to {url.host} would show the secrets", where=where, hint="use https; http is for loopback only")
-    return url
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an address stays on this machine."""
-    return _is_loopback(_url(address).host)
-
-
 @cache
 def _certificates(trust_env: bool) -> ssl.SSLContext:  # noqa: FBT001 - named as httpx names it
     """Trusted authorities, loaded once: a transport may be opened for each of many tenants."""
     return httpx.create_ssl_context(trust_env=trust_env)
-
-
-def _url(text: str) -> httpx.URL:
-    """The address, or an empty one where it is none."""
-    try:
-        return httpx.URL(text)
-    except httpx.InvalidURL:
-        return httpx.URL("")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host.lower(), url.port or {"http": 80, "https": 443}.get(url.scheme)
-
-
-def _request_line(url: httpx.URL) -> str:
-    return "GET " + _SECRET_NAMES.sub(r"\1=***", url.raw_path.decode("ascii", "replace"))
 
 
 def _retry_after(response: httpx.Response, now: Callable[[], datetime]) -> float | None:
@@ -403,9 +277,5 @@ def _retry_after(response: httpx.Response, now: Callable[[], datetime]) -> float
 def _without_query(record: logging.LogRecord) -> bool:
     """Log filter: addresses lose user, query and fragment, those of tokens their path too."""
     if isinstance(record.args, tuple):
-        record.args = tuple(_shown(arg) if isinstance(arg, httpx.URL) else arg for arg in record.args)
+        record.args = tuple(show_url(arg) if isinstance(arg, httpx.URL) else arg for arg in record.args)
     return True
-
-
-def _shown(url: httpx.URL) -> str:
-    return f"{url.scheme}://{url.netloc.decode('ascii')}{'/…/token' if url.path.endswith('/token') else url.path}"

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from reconlib.connectors.transport import MAX_TRIES, ClientCredentials, Transport, basic_auth
+from reconlib.connectors.sign_in import ClientCredentials, basic_auth
+from reconlib.connectors.transport import MAX_TRIES, Transport
 from reconlib.errors import AuthenticationError, SettingsError, ShapeError, VendorError
 
 BASE = "https://api.vendor.example/v1"
