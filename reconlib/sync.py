@@ -20,7 +20,8 @@ from reconlib.connectors.contract import Connector, Fetch, Reject, StoredPage
 from reconlib.errors import ReconError, SettingsError, VendorError, nearest
 from reconlib.period import Period
 from reconlib.settings import Source, read_credentials
-from reconlib.snapshots import Snapshot, content_id, latest_any, read_pages, writing
+from reconlib.snapshot_writing import writing
+from reconlib.snapshots import Snapshot, content_id, latest_any, read_pages
 
 LATE_DAYS = 45  # after this a count read now says nothing about the month
 

@@ -21,7 +21,7 @@ from reconlib.connectors.contract import Fetch, Page
 from reconlib.period import parse_period
 from reconlib.review import export_queue, write_queue
 from reconlib.settings import Params, read_params
-from reconlib.snapshots import writing
+from reconlib.snapshot_writing import writing
 from reconlib.sync import describe_origin
 
 PAGE_NAME = re.compile(r"\d{2}-(?P<endpoint>[A-Za-z]+)(@(?P<context>.+))?\.json")

@@ -14,7 +14,7 @@ from reconlib.connectors.contract import Connector, Page, Reject, Row
 from reconlib.errors import ShapeError, VendorError
 from reconlib.period import Period
 from reconlib.settings import Source
-from reconlib.snapshots import latest, latest_any
+from reconlib.snapshots import latest_any
 from reconlib.sync import sync_source
 
 NOW = datetime(2026, 11, 3, 6, tzinfo=UTC)
@@ -66,7 +66,7 @@ def test_a_complete_read(tmp_path, feed):
     result = sync(tmp_path)
     assert (result.status, result.pages, result.records, result.rejects, result.exit_code) == ("complete", 2, 2, 0, 0)
     assert result.as_of_at == NOW
-    assert latest(tmp_path / "snapshots", "2026-10", "f") == result.snapshot
+    assert latest_any(tmp_path / "snapshots", "2026-10", "f") == result.snapshot
     assert result.snapshot.records == 2
     assert feed.seen.credentials["KEY"].get_secret_value() == "s3cr3t"
 
@@ -104,7 +104,7 @@ def test_a_shape_that_changed_inside_the_records_fails_the_source(tmp_path, feed
     result = sync(tmp_path)
     assert (result.status, result.exit_code) == ("failed", 4)
     assert "no field 'quantity'" in result.error
-    assert latest(tmp_path / "snapshots", "2026-10", "f") is None
+    assert latest_any(tmp_path / "snapshots", "2026-10", "f").status == "failed"
 
 
 def test_rows_that_cannot_be_used_are_counted(tmp_path, feed):
