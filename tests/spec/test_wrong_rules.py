@@ -43,6 +43,7 @@ def run(root: Path, *texts: str) -> str:
     [
         # what cannot be read at all
         ("services: [", f"{RULES}: not YAML"),
+        ("services:\n  DEVICE: {minimum: 1}\n  DEVICE: {minimum: 2}", f"{RULES} line 4: key 'DEVICE' stands twice"),
         ("servces: {}", f"{RULES}: servces: unknown key; did you mean 'services'?"),
         (
             "services:\n  DEVICE: {used: [{source: rmm, dedup: true}]}",

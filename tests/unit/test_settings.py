@@ -8,7 +8,7 @@ import pytest
 
 from reconlib.errors import SettingsError
 from reconlib.month import open_month
-from reconlib.settings import Params, parse, read_ledger_url
+from reconlib.settings import Params, parse, read_ledger_url, read_yaml
 
 BOOK = {"book": "tiny", "sources": {"psa": {"connector": "file"}}}
 
@@ -94,3 +94,18 @@ def test_t31_only_the_month_that_is_named_is_mapped_so_and_its_pages_say_so(tmp_
     march, april = (open_month(path, period, environ={}) for period in ("2026-03", "2026-04"))
     assert (str(march.mapping_period), march.declared_as_of) == ("2026-04", "2026-03-31, mapped with what was decided until 2026-04")
     assert (april.mapping_period, april.declared_as_of) == (april.period, "2026-04-30")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("book: tiny\nsources: {}\nbook: other\n", 3),
+        ("book: tiny\nsources:\n  psa: {connector: file}\n  psa: {connector: ninjaone}\n", 4),
+        ("book: tiny\nsources: {psa: {connector: file, connector: ninjaone}}\n", 2),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path, text: str, line: int) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(SettingsError, match=f"tiny.yaml line {line}: key '(book|psa|connector)' stands twice"):
+        read_yaml(path, Params)
