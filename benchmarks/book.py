@@ -42,4 +42,4 @@ class Book:
         """One of the small tables: canonical ones, both mappings, source_status."""
         import pyarrow.parquet as pq
 
-        return pq.read_table(self.folder / f"{name}.parquet")
+        return pq.ParquetFile(self.folder / f"{name}.parquet").read(use_threads=False)  # small; read_table would import much more
