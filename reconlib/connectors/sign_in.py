@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -71,6 +72,10 @@ class ClientCredentials(httpx.Auth):
         token = content.get("access_token") if isinstance(content, dict) else None
         if not isinstance(token, str) or not token:
             raise ShapeError("the token answer has no text 'access_token'", where=where, hint="check token_url")
+        if not re.fullmatch(r"[\x21-\x7e]+", token):  # no header carries it, and the fault would show it
+            raise ShapeError(
+                "the token answer's 'access_token' holds blanks or signs that are not ASCII", where=where, hint="check token_url"
+            )
         lifetime = content.get("expires_in")
         seconds = float(lifetime) if isinstance(lifetime, (int, Decimal)) and 0 < lifetime < 10**9 else 300.0
         self._token = SecretStr(token)

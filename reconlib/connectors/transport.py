@@ -48,6 +48,7 @@ class Transport:
 
     Raises:
         SettingsError: an address that is not https (plain http is for loopback only) or holds a user, a query or nothing.
+        AuthenticationError: a credential that stands in a header holds a blank or a sign no header carries.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Transport:
         direct = is_loopback_host(self._base.host)  # a proxy of the environment must not see loopback traffic
         self._client = httpx.Client(
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
-            headers={"User-Agent": "reconlib", **(headers or {})},
+            headers={"User-Agent": "reconlib", **_sendable(headers or {}, source)},
             follow_redirects=False,
             trust_env=not direct,
             verify=_certificates(not direct),
@@ -108,14 +109,7 @@ class Transport:
         Raises:
             VendorError: the link is relative or leads to another scheme, host or port; nothing is sent there.
         """
-        url = read_url(next_url)
-        if not url.host or url.userinfo or origin(url) != origin(self._base):
-            raise VendorError(
-                f"the next page is said to be at {url.scheme or '?'}://{url.host or '?'}, not at {self._base.host}; not followed",
-                where=self._where(endpoint),
-                hint="credentials never leave the address in params; set base_url to the host the vendor names, if it is the vendor's",
-            )
-        return self._answer(endpoint, url)
+        return self._answer(endpoint, self._own(next_url, "the next page", endpoint))
 
     def ask(self, endpoint: str, path: str, body: Mapping[str, str]) -> str:
         """Address at which the answer to a long question will stand: POST, answered by 202 and a Location on the vendor's own origin.
@@ -128,7 +122,7 @@ class Transport:
         place = response.headers.get("Location", "")
         if not place:
             raise ShapeError("accepted, and no Location says where the answer will be", where=self._where(endpoint), hint="tell the vendor")
-        return str(self._own(place, endpoint))
+        return str(self._own(place, "the answer", endpoint))
 
     def poll(self, endpoint: str, place: str) -> tuple[Any, float | None]:
         """What stands at the place of a long answer by now, and seconds the vendor asks to wait before looking again; never kept.
@@ -136,7 +130,7 @@ class Transport:
         Raises:
             AuthenticationError, VendorError, ShapeError: as ``get``.
         """
-        response = self._send(endpoint, self._own(place, endpoint))
+        response = self._send(endpoint, self._own(place, "the answer", endpoint))
         return read_json(response.content, where=self._where(endpoint)), _retry_after(response, self._now)
 
     def wait(self, endpoint: str, seconds: float) -> None:
@@ -164,13 +158,14 @@ class Transport:
         url = root.copy_with(raw_path=f"{path}?{signature.get_secret_value().lstrip('?')}".encode("ascii", "replace"))
         return self._send(endpoint, url, is_signed=True).content
 
-    def _own(self, place: str, endpoint: str) -> httpx.URL:
+    def _own(self, place: str, what: str, endpoint: str) -> httpx.URL:
+        """An address the vendor names, if it is on its own origin; else an error, and nothing is sent."""
         url = read_url(place)
         if not url.host or url.userinfo or origin(url) != origin(self._base):
             raise VendorError(
-                f"the answer is said to be at {url.scheme or '?'}://{url.host or '?'}, not at {self._base.host}; not followed",
+                f"{what} is said to be at {url.scheme or '?'}://{url.host or '?'}, not at {self._base.host}; not followed",
                 where=self._where(endpoint),
-                hint="credentials never leave the address in params",
+                hint="credentials never leave the address in params; set base_url to the host the vendor names, if it is the vendor's",
             )
         return url
 
@@ -248,11 +243,24 @@ class Transport:
             return VendorError(f"{host} did not answer in time", where=where, hint="try again later; check base_url and the network")
         if isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError)):
             return VendorError(f"{host} cut its answer", where=where, hint="try again later")
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        # Only what the network said: the words of other faults may hold what was to be sent, a credential among them.
+        reason = (" ".join(str(error).split())[:120] if isinstance(error, httpx.ConnectError) else "") or type(error).__name__
         return VendorError(f"cannot reach {host}: {reason}", where=where, hint="check base_url, token_url and the network")
 
     def _where(self, endpoint: str) -> str:
         return f"source {self._source}, {endpoint}"
+
+
+def _sendable(headers: Mapping[str, str], source: str) -> Mapping[str, str]:
+    """The headers, if they can be sent as they stand."""
+    for name, value in headers.items():
+        if not re.fullmatch(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?", value):
+            raise AuthenticationError(
+                f"the value for {name} holds a blank, a line break or a sign that is not ASCII",
+                where=f"source {source}",
+                hint="copy the credential again, without what stands around it",
+            )
+    return headers
 
 
 @cache
@@ -264,12 +272,20 @@ def _certificates(trust_env: bool) -> ssl.SSLContext:  # noqa: FBT001 - named as
 def _retry_after(response: httpx.Response, now: Callable[[], datetime]) -> float | None:
     """Seconds a vendor asks to wait, written as seconds or as a date; null when it does not say."""
     text = response.headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
+    if re.fullmatch(r"\d{1,12}(\.\d+)?", text, re.ASCII):
         return float(text)
+    until = _http_date(text)
+    if until is None:
+        return None
+    sent = _http_date(response.headers.get("Date", "")) or now()  # the vendor's clock, where it shows it
+    return max(0.0, (until - sent).total_seconds())
+
+
+def _http_date(text: str) -> datetime | None:
+    """Moment of a header; one without a zone is UTC, whatever this machine's zone is."""
     try:
-        until = parsedate_to_datetime(text)
-        sent = parsedate_to_datetime(response.headers["Date"]) if "Date" in response.headers else now()
-        return max(0.0, (until.astimezone(UTC) - sent.astimezone(UTC)).total_seconds())  # the vendor's clock, where it shows it
+        at = parsedate_to_datetime(text)
+        return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

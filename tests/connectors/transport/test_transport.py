@@ -56,6 +56,8 @@ def test_answer_keeps_bytes_exact_numbers_and_a_request_without_host_or_secret()
         ({"Retry-After": "Tue, 03 Nov 2026 06:00:09 GMT"}, [9.0]),
         ({"Retry-After": "Tue, 03 Nov 2026 06:00:09 GMT", "Date": "Tue, 03 Nov 2026 06:00:05 GMT"}, [4.0]),
         ({"Retry-After": "Tue, 03 Nov 2026 05:00:00 GMT"}, [0.0]),
+        ({"Retry-After": "Tue, 03 Nov 2026 06:00:09 GMT", "Date": "today"}, [9.0]),
+        ({"Retry-After": "Tue, 03 Nov 2026 06:00:09 -0000"}, [9.0]),
         ({"Retry-After": "soon"}, [1.0]),
         ({}, [1.0]),
     ],
@@ -213,6 +215,21 @@ def test_token_bucket_spreads_requests():
     assert fake.slept == [0.5, 0.5]
 
 
+@pytest.mark.parametrize("value", [f"{SECRET}\n", f" {SECRET}", f"{SECRET}\x00", "s3cr3t-välue", ""])
+def test_a_credential_no_header_can_carry_is_named_and_not_shown(value):
+    with pytest.raises(AuthenticationError, match="source pax: the value for clientId holds") as caught:
+        Transport(BASE, source="pax", headers={"clientId": value})
+    assert SECRET not in f"{caught.value!r}"
+    assert "välue" not in f"{caught.value!r}"
+
+
+def test_the_words_of_a_fault_that_may_quote_a_header_are_not_shown():
+    fake = Fake(httpx.LocalProtocolError(f"Illegal header value b'Bearer {SECRET}'"))
+    with fake.open() as transport, pytest.raises(VendorError, match=r"cannot reach api\.vendor\.example: LocalProtocolError") as caught:
+        transport.get("a", "a")
+    assert SECRET not in f"{caught.value!r}"
+
+
 class Tokens:
     """A vendor whose tokens are t1, t2, …"""
 
@@ -299,6 +316,16 @@ def test_an_answer_without_token_says_so():
     with vendor.open() as transport, pytest.raises(ShapeError, match="source pax, token") as caught:
         transport.get("a", "a")
     assert "eyJ" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["t0k\nen", "t0k en", "t0kén"])
+def test_a_token_no_header_can_carry_is_refused_and_not_shown(token):
+    vendor = Tokens(ok())
+    vendor.token_answer = lambda _: httpx.Response(200, json={"access_token": token})
+    with vendor.open() as transport, pytest.raises(ShapeError, match=r"source pax, token: .* holds blanks") as caught:
+        transport.get("a", "a")
+    assert "t0k" not in f"{caught.value!r}"
+    assert vendor.given == []
 
 
 def test_no_query_and_no_secret_in_the_log(caplog):
