@@ -47,14 +47,14 @@ def latest_any(root: Path, period: str, source: str) -> Snapshot | None:
 
 
 def read_snapshot(folder: Path) -> Snapshot:
-    """What one snapshot's manifest says.
+    """What one snapshot's manifest says, of the source and month whose folder it lies in.
 
     Raises:
-        SnapshotError: there is no readable manifest.
+        SnapshotError: there is no readable manifest, or it is of another source or month: that one's counts would be taken for this one's.
     """
     try:
         facts = json.loads((folder / "manifest.json").read_bytes())
-        return Snapshot(
+        snapshot = Snapshot(
             folder=folder,
             id=facts["id"],
             source=facts["source"],
@@ -73,6 +73,10 @@ def read_snapshot(folder: Path) -> Snapshot:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _altered(folder, f"its manifest cannot be read ({type(error).__name__})") from error
+    place = folder.absolute()
+    if (snapshot.period, snapshot.source) != (place.parent.parent.name, place.parent.name):
+        raise _altered(folder, f"it is of source {snapshot.source} in {snapshot.period} and lies in another's folder")
+    return snapshot
 
 
 def read_pages(snapshot: Snapshot) -> Iterator[StoredPage]:

@@ -76,13 +76,13 @@ def sync_source(
     snapshot: Snapshot | None = None
     try:
         connector = _connector(name, source)
-        last = latest_any(snapshots_root, str(period), name)
-        kept = last if last and last.status == "complete" and last.connector == source.connector and not refresh else None
+        last = None if refresh else latest_any(snapshots_root, str(period), name)  # one that cannot be read is what refresh is for
+        kept = last if last and last.status == "complete" and last.connector == source.connector else None
         if kept and _still_stands(kept, source, connector, root=root, fetch=(name, period, as_of)):
             snapshot = kept
             records, rejects = _count(connector, read_pages(kept), name)
         else:
-            _refuse_late(name, connector, period, now(), kept)
+            _refuse_late(name, connector, period, now(), kept, refresh=refresh)
             fetch = _fetch(name, source, connector, root=root, period=period, as_of=as_of, environ=environ, now=now, sleep=sleep)
             with writing(
                 snapshots_root,
@@ -147,13 +147,13 @@ def _bare(address: str, *, any_port: bool = False) -> str:
     return urlunsplit((parts.scheme.lower(), host, parts.path.rstrip("/"), "", ""))
 
 
-def _refuse_late(name: str, connector: Connector, period: Period, at: datetime, kept: Snapshot | None) -> None:
+def _refuse_late(name: str, connector: Connector, period: Period, at: datetime, kept: Snapshot | None, *, refresh: bool) -> None:
     """A vendor says what is there now; long after the month that is another month's count (T2)."""
     late = (at.date() - period.end).days
     if connector.role == "vendor" and late > LATE_DAYS:
-        read = f"read on {kept.started_at:%Y-%m-%d} only, too early or from another address" if kept else "never read"
+        read = f" and was read on {kept.started_at:%Y-%m-%d} only, too early or from another address" if kept else " and was never read"
         raise VendorError(
-            f"{period} ended {late} days ago and was {read}: the vendor would answer for today",
+            f"{period} ended {late} days ago{'' if refresh else read}: the vendor would answer for today",
             where=f"source {name}",
             hint="give that month's export through the file connector, or run a recent month",
         )

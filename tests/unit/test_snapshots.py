@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -118,7 +118,7 @@ def test_a_snapshot_another_run_is_writing_is_left_alone(tmp_path):
 
 def change(folder, name, how):
     path = folder / name
-    os.chmod(path, 0o644)  # noqa: PTH101
+    path.chmod(0o644)
     how(path)
 
 
@@ -147,6 +147,14 @@ def test_an_unreadable_manifest_is_an_error_not_an_absence(tmp_path):
     change(snapshot.folder, "manifest.json", lambda p: p.write_text("{"))
     with pytest.raises(SnapshotError, match="manifest"):
         latest_any(tmp_path, "2026-10", "psa")
+
+
+@pytest.mark.parametrize("place", ["2026-11/psa", "2026-10/pax8"])
+def test_t2_a_snapshot_copied_to_another_month_or_source_is_not_read_there(tmp_path, place):
+    snapshot = take(tmp_path)
+    shutil.copytree(snapshot.folder, tmp_path / place / snapshot.folder.name)
+    with pytest.raises(SnapshotError, match="it is of source psa in 2026-10"):
+        latest_any(tmp_path, *place.split("/"))
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_words(tmp_path):

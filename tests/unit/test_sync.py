@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, date, datetime
 
 import httpx
@@ -81,6 +80,17 @@ def test_refresh_reads_again_and_keeps_both(tmp_path, feed):
     assert feed.fetches == 2
     assert first.snapshot.id == second.snapshot.id
     assert first.snapshot.folder != second.snapshot.folder
+
+
+def test_a_snapshot_that_cannot_be_read_fails_the_source_until_it_is_read_again(tmp_path, feed):
+    manifest = sync(tmp_path).snapshot.folder / "manifest.json"
+    manifest.chmod(0o644)
+    manifest.write_text("{", "utf-8")
+    result = sync(tmp_path)
+    assert (result.status, result.exit_code) == ("failed", 5)
+    assert "sync again with --refresh" in result.error
+    assert sync(tmp_path, refresh=True).status == "complete"
+    assert sync(tmp_path).status == "complete"
 
 
 def test_t1_a_failed_refresh_is_not_covered_by_the_older_snapshot(tmp_path, feed):
@@ -166,17 +176,22 @@ def test_no_secret_reaches_the_disk(tmp_path, feed):
         sync(tmp_path)
     feed.fault = None
     sync(tmp_path)
-    written = [os.path.join(folder, name) for folder, _, names in os.walk(tmp_path) for name in names]  # noqa: PTH118
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(written) == 2 * 4
-    for path in written:
-        with open(path, "rb") as file:  # noqa: PTH123
-            assert b"s3cr3t" not in file.read()
+    assert not [path for path in written if b"s3cr3t" in path.read_bytes()]
 
 
 def test_t2_a_vendor_is_not_read_for_a_month_long_over(tmp_path, feed):
     result = sync(tmp_path, now=lambda: datetime(2027, 3, 1, tzinfo=UTC))
     assert (result.status, feed.fetches) == ("failed", 0)
     assert result.error.startswith("source f: 2026-10 ended 121 days ago and was never read")
+
+
+def test_t2_a_month_long_over_is_not_read_again_on_demand_and_nothing_false_is_said_of_it(tmp_path, feed):
+    sync(tmp_path)
+    result = sync(tmp_path, now=lambda: datetime(2027, 3, 1, tzinfo=UTC), refresh=True)
+    assert (result.status, feed.fetches) == ("failed", 1)
+    assert result.error.startswith("source f: 2026-10 ended 121 days ago: the vendor would answer for today")
 
 
 def test_t2_an_old_month_that_was_read_in_time_runs_again(tmp_path, feed):
