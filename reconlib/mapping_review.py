@@ -17,8 +17,9 @@ from reconlib.month import Month, month_events
 from reconlib.people import check_name
 from reconlib.reliability import Judged, judge_candidates
 from reconlib.review.bulk import BulkPreview
-from reconlib.review.decisions import keyed, mapping_event, refuse_signed, shown_values
+from reconlib.review.decisions import keyed, mapping_event, refuse_signed, replaced_service, shown_values
 from reconlib.review.folds import mapping_decisions
+from reconlib.review.standing import refuse_decided_since
 from reconlib.review.undo import take_back
 
 REVIEW_AFTER_DAYS = 365  # an exclusion is looked at again after a year, unless another day is given (T130)
@@ -76,13 +77,17 @@ class MappingReview:
                 {
                     "decision": "map" if action == "accept" else action,
                     "target_id": None if excluding else target or None,
-                    "replaces": _replaced(row, target) if action == "accept" else None,
+                    "replaces": replaced_service(shown_values(row), target) if action == "accept" else None,
                     "why": reason,
                     "until": (until or self.review_by) if excluding else None,
                 }
             ]
         events = self._record([(row, step) for step in steps])
-        self._decided[events[0].subject] += -1 if action == "undo" else 1
+        subject = _subject(row)
+        if action != "undo":
+            self._decided[subject] += 1
+        elif self._decided[subject]:  # else what was taken back is from before it was opened
+            self._decided[subject] -= 1
         return events
 
     def has_decided(self, row: Row) -> bool:
@@ -125,19 +130,13 @@ class MappingReview:
 
         def check(standing: list[Event]) -> None:
             refuse_signed(standing, book, str(period))
-            self._refuse_decided_since(standing, {event.subject for event in events})
+            refuse_decided_since(standing, {(event.kind, event.subject): self._known.get(event.subject, 0) for event in events})
 
         with open_ledger(self._month.ledger_url) as ledger:
             last = {event.subject: event for event in ledger.events(book=book, kind="mapping_decided")}
             recorded = ledger.append_all([keyed(event, last.get(event.subject)) for event in events], check=check)
         self._known |= {event.subject: event.seq for event in recorded}
         return recorded
-
-    def _refuse_decided_since(self, standing: Iterable[Event], subjects: set[str]) -> None:
-        for event in standing:
-            if event.subject in subjects and event.kind == "mapping_decided" and event.seq > self._known.get(event.subject, 0):
-                what = f"decided meanwhile by {event.who}: {event.values['decision']}"
-                raise DataError(what, where=event.subject, hint="run the page again to see it, then decide")
 
 
 def _about(row: Row) -> tuple[str, str]:
@@ -148,9 +147,3 @@ def _about(row: Row) -> tuple[str, str]:
 def _subject(row: Row) -> str:
     relation, vendor_id = _about(row)
     return f"{relation}/{row['source']}/{vendor_id}"
-
-
-def _replaced(row: Row, target: str) -> str | None:
-    """The service a contradicted product counts for, where another is put in its place."""
-    known = row.get("service_id")
-    return known if row.get("verdict") == "CONTRADICTION" and known != target else None

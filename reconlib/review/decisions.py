@@ -124,6 +124,13 @@ def shown_values(row: Mapping[str, Any]) -> dict[str, Any]:
     return shown | {"bound": bound_pair(row)}
 
 
+def replaced_service(seen: Mapping[str, Any], target: str | None) -> str | None:
+    """The service a product's ``map`` puts another in place of: the contradicted one it was shown with. None of an account."""
+    known = seen.get("suggested_id")
+    is_product = "sku" in (seen.get("bound") or {})
+    return known if is_product and seen.get("verdict") == "CONTRADICTION" and known != target else None
+
+
 def finding_event(
     *,
     book: str,

@@ -13,9 +13,10 @@ from reconlib.errors import DataError, ReconError, nearest
 from reconlib.ledger import Event, Ledger
 from reconlib.money import format_qty
 from reconlib.period import Period
-from reconlib.review.decisions import RELATIONS, finding_event, keyed, mapping_event, refuse_signed, shown_values
-from reconlib.review.folds import MappingDecision, finding_decisions, mapping_decisions, values_changed
+from reconlib.review.decisions import RELATIONS, finding_event, keyed, mapping_event, refuse_signed, replaced_service, shown_values
+from reconlib.review.folds import finding_decisions, mapping_decisions
 from reconlib.review.sheets import read_sheet, write_sheet
+from reconlib.review.standing import contradicts, finding_stands, mapping_stands, refuse_decided_since
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,14 +60,17 @@ class Imported:
 
 
 def export_queue(accounts: pa.Table, products: pa.Table, findings: pa.Table) -> list[dict[str, str]]:
-    """Everything that waits for a decision, one row each, most money first; a suggestion stands in ``target``, ``decision`` is empty."""
+    """Everything that waits for a decision, one row each, most money first; a suggestion stands in ``target``, ``decision`` is empty.
+
+    Of a mapping the evidence contradicts, ``target`` is the better one.
+    """
     rows: list[tuple[Decimal, dict[str, str]]] = []
-    waiting = ("unmapped", "suggested")
     for relation, table, target in (("account", accounts, "client"), ("product", products, "service")):
         for row in table.to_pylist():
-            if row["state"] in waiting and row["units_qty"]:
-                about = f"suggested: {row[f'{target}_name']} ({row['reason']})" if row[f"{target}_id"] else row["reason"] or "no suggestion"
-                rows.append((row["monthly_cost"] or Decimal(0), _queued_mapping(relation, row, row[f"{target}_id"], about)))
+            contradicted = row["verdict"] == "CONTRADICTION"
+            if row["units_qty"] and (contradicted or row["state"] in ("unmapped", "suggested")):
+                meant = row["runner_up_id" if contradicted else f"{target}_id"]
+                rows.append((row["monthly_cost"] or Decimal(0), _queued_mapping(relation, row, meant, _about(row, target))))
     rows += [
         (abs(row["monthly_impact"] or row["cost_impact"] or Decimal(0)), _queued_finding(row))
         for row in findings.to_pylist()
@@ -117,7 +121,7 @@ def import_decisions(
     (the mapping tables) vendor ids are checked too, and what they showed is kept with the decision.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, or somebody decided one of its rows while it was.
         SignOffError: the month is signed.
     """
     rows = read_decisions(path)
@@ -146,14 +150,23 @@ def import_decisions(
     new = [
         event
         for event in wanted
-        if not (_finding_stands(event, decided, by_id) if event.kind == "finding_decided" else mapping_stands(event, mapped))
+        if not (finding_stands(event, decided, by_id) if event.kind == "finding_decided" else mapping_stands(event, mapped))
     ]
     last = {(event.kind, event.subject): event for event in events}
-    ledger.append_all(
-        [keyed(event, last.get((event.kind, event.subject))) for event in new],
-        check=lambda now: refuse_signed(now, book, str(period)),  # a signature may have come since the file was read
-    )
+    newest = max((event.seq for event in events), default=0)
+
+    def check(now: list[Event]) -> None:  # a signature or a decision may have come since the file was read
+        refuse_signed(now, book, str(period))
+        refuse_decided_since(now, {(event.kind, event.subject): newest for event in wanted})
+
+    ledger.append_all([keyed(event, last.get((event.kind, event.subject))) for event in new], check=check)
     return Imported(len(new), len(wanted) - len(new), ())
+
+
+def _about(row: Mapping[str, Any], target: str) -> str:
+    if row["verdict"] == "CONTRADICTION":
+        return f"contradicted: mapped to {row[f'{target}_name']} ({row['reason']})"
+    return f"suggested: {row[f'{target}_name']} ({row['reason']})" if row[f"{target}_id"] else row["reason"] or "no suggestion"
 
 
 def _queued_mapping(relation: str, row: Mapping[str, Any], target: str | None, about: str) -> dict[str, str]:
@@ -196,6 +209,7 @@ def _mapping(row: Row, facts: Mapping[str, Any], targets: Mapping[str, Any], see
         raise DataError(f"{row['vendor_id']!r} is not known in source {row['source']!r}", where="vendor_id", hint="export the queue again")
     # a suggestion left in the column of an exclusion or an undo is not meant
     target = _target(row["target"], relation, targets[relation]) if row["target"] and row["decision"] not in ("exclude", "undo") else None
+    shown = (known or {}).get(vendor, {})
     return mapping_event(
         **facts,
         relation=relation,
@@ -203,9 +217,10 @@ def _mapping(row: Row, facts: Mapping[str, Any], targets: Mapping[str, Any], see
         vendor_id=row["vendor_id"],
         decision=row["decision"],
         target_id=target,
+        replaces=replaced_service(shown, target) if row["decision"] == "map" else None,
         why=row["reason"],
         until=_day(row, "until"),
-        seen=(known or {}).get(vendor, {}),
+        seen=shown,
     )
 
 
@@ -223,51 +238,6 @@ def _finding(row: Row, facts: Mapping[str, Any], by_id: Mapping[str, Mapping[str
         cause=row["cause"],
         why=row["reason"],
     )
-
-
-def _finding_stands(event: Event, decided: Mapping[str, Event], by_id: Mapping[str, Mapping[str, Any]]) -> bool:
-    values, last = event.values, decided.get(event.subject)
-    if last is None or values["decision"] == "undo":
-        return last is None and values["decision"] == "undo"
-    same = all(_text(values[name]) == _text(last.values[name]) for name in ("decision", "new_qty", "effective_date", "until", "cause"))
-    return same and last.why == event.why and last.period == event.period and not values_changed(by_id[event.subject], last)
-
-
-def mapping_stands(event: Event, mapped: Mapping[tuple[str, str, str], MappingDecision]) -> bool:
-    """Whether a mapping decision stands already, so that recording it again would say nothing new."""
-    values = event.values
-    known = mapped.get((values["relation"], values["source"], values["vendor_id"]))
-    if known is None or values["decision"] == "undo":
-        return known is None and values["decision"] == "undo"
-    if values["decision"] == "exclude":
-        return (known.state, known.review_by, known.why) == ("excluded", values["until"], event.why)
-    stands = values["target_id"] in (known.targets if values["decision"] == "map" else known.rejected)
-    return stands and not _is_new_knowledge(values["decision"], values["seen"], known.seen.get(values["target_id"], {}))
-
-
-def _is_new_knowledge(decision: str, seen: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
-    """Whether saying the same again says more: a rejection of what looks different now, a contradiction that is accepted."""
-    if decision == "reject":
-        return "bound" in seen and "bound" in then and seen["bound"] != then["bound"]
-    names = ("verdict", "runner_up_id", "bound")
-    return seen.get("verdict") == "CONTRADICTION" and any(seen.get(name) != then.get(name) for name in names)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, Decimal):
-        return format_qty(value).replace(",", "")
-    return "" if value is None else str(value)
-
-
-def contradicts(event: Event, other: Event) -> bool:
-    """Whether two decisions of one file, about the same thing, cannot both be meant."""
-    if event.kind == "finding_decided":
-        return True
-    pair = (event.values, other.values)
-    # a product may count for several services, and several suggestions may be rejected: each pair is decided once
-    several = all(values["decision"] in ("map", "reject") for values in pair)
-    both_mapped = all(values["decision"] == "map" for values in pair) and event.values["relation"] == "account"
-    return not several or both_mapped or event.values["target_id"] == other.values["target_id"]
 
 
 def _target(text: str, relation: str, known: Mapping[str, list[str]]) -> str:

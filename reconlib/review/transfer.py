@@ -18,8 +18,9 @@ from reconlib.ledger import Event, Ledger
 from reconlib.period import Period
 from reconlib.review.decisions import RELATIONS, keyed, mapping_event, refuse_signed, shown_values
 from reconlib.review.folds import MappingDecision, mapping_decisions
-from reconlib.review.queue import RejectedRow, contradicts, mapping_stands
+from reconlib.review.queue import RejectedRow
 from reconlib.review.sheets import read_sheet, write_sheet
+from reconlib.review.standing import contradicts, mapping_stands, refuse_decided_since
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,6 +55,7 @@ class Brought:
     new: tuple[Event, ...]  # not in the ledger before
     unchanged: int
     rejects: tuple[RejectedRow, ...]  # rows this book has no place for, each with its reason
+    newest: int  # number of the last event of this book the file was held against; 0: there was none
 
 
 def export_mappings(book: Book, decisions: Mapping[tuple[str, str, str], MappingDecision]) -> list[dict[str, str]]:
@@ -97,32 +99,39 @@ def bring_mappings(path: Path, book: Book, events: Sequence[Event], *, who: str,
     rows = read_sheet(path, COLUMNS, needed=NEEDED, start_from="start from 'recon mappings export'")
     standing = mapping_decisions(events, as_of=book.period.end, period=book.period)
     wanted: list[Event] = []
+    about: dict[str, list[Event]] = {}
     rejects: list[RejectedRow] = []
     for row in rows:
         try:
             event = _event(row, book, who=who, at=at)
             if why := _decided_otherwise(event, standing):
                 raise DataError(why, where="vendor_id", hint="what this book decided stands; undo it first: recon review")
-            if any(contradicts(event, other) for other in wanted if other.subject == event.subject):
+            same = about.setdefault(event.subject, [])
+            if any(contradicts(event, other) for other in same):
                 raise DataError("is decided twice in this file", where="decision", hint="keep one of the rows")
+            same.append(event)
             wanted.append(event)
         except ReconError as error:
             rejects.append(RejectedRow(int(row["row"]), error.where, error.what, error.hint))
     new = [event for event in wanted if not mapping_stands(event, standing)]
-    return Brought(tuple(new), len(wanted) - len(new), tuple(rejects))
+    newest = max((event.seq for event in events), default=0)
+    return Brought(tuple(new), len(wanted) - len(new), tuple(rejects), newest)
 
 
 def record_brought(ledger: Ledger, brought: Brought, *, book: str, period: Period) -> None:
     """Every new decision into the ledger, or none.
 
     Raises:
+        DataError: somebody decided one of them here since the file was read.
         SignOffError: the month is signed.
     """
     last = {(event.kind, event.subject): event for event in ledger.events(book=book)}
-    ledger.append_all(
-        [keyed(event, last.get((event.kind, event.subject))) for event in brought.new],
-        check=lambda now: refuse_signed(now, book, str(period)),
-    )
+
+    def check(now: list[Event]) -> None:
+        refuse_signed(now, book, str(period))
+        refuse_decided_since(now, {(event.kind, event.subject): brought.newest for event in brought.new})
+
+    ledger.append_all([keyed(event, last.get((event.kind, event.subject))) for event in brought.new], check=check)
 
 
 def _event(row: Mapping[str, str], book: Book, *, who: str, at: datetime) -> Event:
@@ -190,10 +199,12 @@ def _decided_otherwise(event: Event, standing: Mapping[tuple[str, str, str], Map
     """What this book's people decided about the account or product, where it is something else; empty where it is not."""
     values = event.values
     known = standing.get((values["relation"], values["source"], values["vendor_id"]))
-    if known is None or known.state == "open" or mapping_stands(event, standing):
+    if known is None or mapping_stands(event, standing):
         return ""
     decision, target = values["decision"], values["target_id"]
-    if decision == "reject" and target not in known.targets:
+    if decision == "map" and target in known.rejected:
+        return f"{values['vendor_id']!r} was told apart from {target!r} here already, by {known.who}"
+    if known.state == "open" or (decision == "reject" and target not in known.targets):
         return ""
     return f"{values['vendor_id']!r} is {known.state} here already, by {known.who}"
 

@@ -177,6 +177,18 @@ def test_bulk_records_one_ordinary_decision_for_each_row_with_what_it_showed(mon
         review.accept_all(preview_bulk([], "0.98"))
 
 
+def test_what_was_taken_back_from_before_the_page_hides_no_later_decision_from_bulk(month: Month) -> None:
+    MappingReview(month, "the analyst").decide(ACCOUNT, "reject", "14")
+    review = MappingReview(month, "the analyst")
+    review.decide(ACCOUNT, "undo")
+    assert not review.has_decided(ACCOUNT)
+    review.decide(ACCOUNT, "accept", "13")
+    assert review.has_decided(ACCOUNT)
+    with pytest.raises(DataError, match="was decided since this was listed"):
+        review.accept_all(preview_bulk([ACCOUNT], "0.9"))
+    assert state(month)[1] == ("13",)
+
+
 def test_another_service_for_a_contradicted_product_takes_the_place_of_the_first(month: Month) -> None:
     review = MappingReview(month, "the analyst")
     shown = PRODUCT | {"probability": Decimal("0.02"), "units_qty": Decimal(1)}

@@ -287,6 +287,50 @@ def test_the_queue_lists_what_waits_most_money_first(tmp_path):
     assert read_decisions(path) == []  # nothing is decided yet
 
 
+CONTRADICTED = {
+    "verdict": "CONTRADICTION",
+    "service_id": "31",
+    "service_name": "EDR",
+    "reason": "same id last month, but it looks like RMM",
+}
+
+
+def test_a_contradicted_mapping_waits_in_the_file_with_the_better_one():
+    mapped = [product("p1", "mapped", runner_up_id="32", **CONTRADICTED), product("p2", "mapped", service_id="31")]
+    rows = export_queue(make_table(ACCOUNT_MAPPING, []), make_table(PRODUCT_MAPPING, mapped), make_table(FINDINGS, []))
+    assert [(one["vendor_id"], one["target"]) for one in rows] == [("p1", "32")]
+    assert rows[0]["about"] == "contradicted: mapped to EDR (same id last month, but it looks like RMM)"
+
+
+@pytest.mark.parametrize(("verdict", "counts_for"), [("CONTRADICTION", ("32",)), (None, ("31", "32"))])
+def test_a_file_puts_another_service_in_the_place_of_a_contradicted_one(ledger, tmp_path, verdict, counts_for):
+    facts = FACTS | {"relation": "product", "source": "pax8", "vendor_id": "p1", "decision": "map", "seen": {}}
+    record_mapping_decision(ledger, **facts, target_id="31")
+    shown = product("p1", "mapped", runner_up_id="32", **CONTRADICTED | {"verdict": verdict})
+    tables = {"services": make_table(CANONICAL["services"], [service("31", "EDR"), service("32", "RMM")])}
+    tables["products"] = make_table(PRODUCT_MAPPING, [shown])
+    text = "relation,source,vendor_id,decision,target\nproduct,pax8,p1,map,RMM"
+    assert import_text(ledger, tmp_path, text, **tables).recorded == 1
+    assert mapping_decisions(ledger.events(), as_of=OCTOBER.end)["product", "pax8", "p1"].targets == counts_for
+    both = import_text(ledger, tmp_path, f"{text}\nproduct,pax8,p1,map,EDR", **tables)
+    assert [one.reason for one in both.rejects] == (["is decided twice in this file"] if verdict else [])
+
+
+def test_what_somebody_decided_while_a_file_was_read_is_not_decided_over(ledger, tmp_path, monkeypatch):
+    append = ledger.append_all
+
+    def meanwhile(events, check=None):
+        monkeypatch.setattr(ledger, "append_all", append)
+        hers = FACTS | {"who": "Bea", "relation": "account", "source": "ninja", "vendor_id": "a1", "decision": "map", "target_id": "2"}
+        record_mapping_decision(ledger, **hers, seen={})
+        return append(events, check=check)
+
+    monkeypatch.setattr(ledger, "append_all", meanwhile)
+    with pytest.raises(DataError, match="decided meanwhile by Bea: map"):
+        import_text(ledger, tmp_path, "relation,source,vendor_id,decision,target\naccount,ninja,a1,map,ACME\naccount,ninja,a2,map,BLUE")
+    assert [event.who for event in ledger.events()] == ["Bea"]
+
+
 def test_a_filled_queue_comes_back_and_a_second_import_changes_nothing(ledger, tmp_path):
     findings = [finding(), finding("f2", kind="no_count", monthly_impact=None)]
     rows = export_queue(ACCOUNTS, PRODUCTS, make_table(FINDINGS, findings))

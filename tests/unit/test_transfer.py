@@ -21,7 +21,7 @@ from reconlib.period import Period
 from reconlib.review import record_mapping_decision
 from reconlib.review.folds import mapping_decisions
 from reconlib.review.sheets import read_sheet, write_sheet
-from reconlib.review.transfer import COLUMNS, Book, bring_mappings, export_mappings, write_mappings
+from reconlib.review.transfer import COLUMNS, Book, bring_mappings, export_mappings, record_brought, write_mappings
 from reconlib.schema import ACCOUNT_MAPPING, CANONICAL, PRODUCT_MAPPING, make_table
 
 HOSTILE = "=cmd|' /C calc'!A1"
@@ -109,6 +109,24 @@ def test_what_this_book_decided_itself_is_never_replaced(tmp_path: Path) -> None
     made = brought(tmp_path, book, row(target_code="ACME"), events=events)
     assert [reject.reason for reject in made.rejects] == ["'o1' is mapped here already, by Cy"]
     assert brought(tmp_path, book, row(target_code="BLUE"), events=events).unchanged == 1
+
+
+def test_a_pair_this_book_rejected_is_not_mapped_by_a_file_of_another(tmp_path: Path) -> None:
+    book = a_book(ACME, client("c1", "BLUE", "Blue"))
+    with open_ledger(f"sqlite:///{tmp_path / 'l.sqlite'}") as ledger:
+        facts = {"book": "other", "period": book.period, "who": "Cy", "at": AT, "relation": "account", "source": "rmm", "vendor_id": "o1"}
+        record_mapping_decision(ledger, **facts, decision="reject", target_id="c7", seen={})
+        events = ledger.events(book="other")
+        made = brought(tmp_path, book, row(target_code="ACME"), events=events)
+        assert [(reject.column, reject.reason) for reject in made.rejects] == [
+            ("vendor_id", "'o1' was told apart from 'c7' here already, by Cy")
+        ]
+        made = brought(tmp_path, book, row(target_code="BLUE"), events=events)
+        assert len(made.new) == 1
+        record_mapping_decision(ledger, **facts, decision="map", target_id="c7", seen={})
+        with pytest.raises(DataError, match="decided meanwhile by Cy: map"):  # since the file was held against the ledger
+            record_brought(ledger, made, book="other", period=book.period)
+        assert [event.who for event in ledger.events()] == ["Cy", "Cy"]
 
 
 def test_two_clients_for_one_account_cannot_both_be_meant(tmp_path: Path) -> None:
