@@ -429,6 +429,8 @@ def test_a_signed_month_takes_no_file(ledger, tmp_path):
         (b"relation,source\n", "column 'decision' is missing"),
         (b"", "column 'relation' is missing"),
         (b"relation,decision\n\xff\xfe", "not UTF-8"),
+        (b"relation,decision,reason,decision\n", "column 'decision' is there twice"),
+        (b"relation,decision,reason\nfinding,dismiss,known, agreed with them\n", "row 2 has 4 cells, its header 3\nHint: .* double quotes"),
     ],
 )
 def test_a_file_that_is_no_decision_file_says_why(tmp_path, content, says):
@@ -438,3 +440,9 @@ def test_a_file_that_is_no_decision_file_says_why(tmp_path, content, says):
         read_decisions(path)
     with pytest.raises(DataError, match="cannot be read"):
         read_decisions(tmp_path / "absent.csv")
+
+
+def test_empty_rows_and_columns_of_a_spreadsheet_are_passed_over_and_rows_keep_their_numbers(tmp_path):
+    path = tmp_path / "decisions.csv"
+    path.write_text("relation,decision,reason,,\n,,,,\n\nfinding,dismiss,known,,\n", "utf-8")
+    assert [(one["row"], one["relation"], one["reason"]) for one in read_decisions(path)] == [("4", "finding", "known")]
