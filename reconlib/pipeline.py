@@ -97,6 +97,7 @@ def map_vendors(
         connectors=connectors,
         before=products_before,
         aliases=aliases,
+        as_of=as_of,
     )
     return map_parts(suggested, tables["clients"], rules), products
 

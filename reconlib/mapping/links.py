@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ def judge_links(
     relation: Relation,
     own_domains: Iterable[str] = (),
     aliases: AliasTable | None = None,
+    as_of: date | None = None,
 ) -> dict[str, Row]:
     """What the evidence says about every row of ``right``, by its id, as columns of a mapping; ``id`` is the best of ``left``.
 
@@ -35,6 +37,7 @@ def judge_links(
         relation: whether several of ``right`` may belong to one of ``left``.
         own_domains: the MSP's own, which say nothing about a client.
         aliases: what products are called; none: the packaged table.
+        as_of: the day on which a vendor calls its products so; none: a name that two products had is ambiguous.
     """
     if not right:
         return {}
@@ -48,7 +51,8 @@ def judge_links(
         pd.DataFrame([{"id": row["id"]} | {name: row.get(name) for name in _TEXTS} for row in side], dtype=object) for side in (left, right)
     )
     standing = pd.DataFrame(list(decided), columns=["right_id", "left_id", "decision"], dtype=object)
-    answer = suggest_links(*frames, relation=relation, decisions=standing, own_domains=tuple(own_domains), aliases=aliases)
+    around: dict[str, Any] = {"own_domains": tuple(own_domains), "aliases": aliases, "as_of": as_of}
+    answer = suggest_links(*frames, relation=relation, decisions=standing, **around)
     return {row["right_id"]: _columns(row) for row in answer.to_dict("records")}
 
 
@@ -61,6 +65,7 @@ def audit_links(
     relation: Relation,
     own_domains: Iterable[str] = (),
     aliases: AliasTable | None = None,
+    as_of: date | None = None,
 ) -> dict[str, Row]:
     """As ``judge_links``, where some stand by their name alone: these are judged, and teach nothing.
 
@@ -75,21 +80,23 @@ def audit_links(
         relation: whether several of ``right`` may belong to one of ``left``.
         own_domains: the MSP's own.
         aliases: what products are called.
+        as_of: as in ``judge_links``.
 
     Returns:
         As ``judge_links``; the reason of a contradiction is why the better one is better.
     """
-    found = judge_links(left, right, decided, relation=relation, own_domains=own_domains, aliases=aliases)
+    around: dict[str, Any] = {"relation": relation, "own_domains": tuple(own_domains), "aliases": aliases, "as_of": as_of}
+    found = judge_links(left, right, decided, **around)
     doubted = [
         {"right_id": right_id, "left_id": left_id, "decision": "map"}
         for right_id, left_id in named.items()
         if found[right_id].get("id") not in (None, left_id)
     ]
     if doubted:
-        again = judge_links(left, right, [*decided, *doubted], relation=relation, own_domains=own_domains, aliases=aliases)
+        again = judge_links(left, right, [*decided, *doubted], **around)
         found |= {one["right_id"]: again[one["right_id"]] for one in doubted}
     contradicted = [row for row in right if found[row["id"]]["verdict"] == "CONTRADICTION"]
-    freely = judge_links(left, contradicted, (), relation=relation, own_domains=own_domains, aliases=aliases)
+    freely = judge_links(left, contradicted, (), **around)
     for right_id, better in freely.items():
         if better.get("id") == found[right_id]["runner_up_id"]:
             found[right_id]["reason"] = better["reason"]  # why the other one is better, rather than that this one is not

@@ -22,6 +22,8 @@ from reconlib.rules import Rules
 from reconlib.schema import PRODUCT_MAPPING, make_table
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import pyarrow as pa
 
 Row = dict[str, Any]
@@ -39,11 +41,13 @@ def suggest_products(
     connectors: Mapping[str, str],
     before: Iterable[Mapping[str, Any]] = (),
     aliases: AliasTable | None = None,
+    as_of: date | None = None,
 ) -> pa.Table:
     """Every vendor product with the service or services it counts for, its state and verdict. Returns PRODUCT_MAPPING.
 
     Grain: one row a source, vendor product and service; one row where undecided. ``connectors``: source -> connector; ``before``: rows of
-    last month's PRODUCT_MAPPING; ``aliases``: what products are called, none: the packaged table.
+    last month's PRODUCT_MAPPING; ``aliases``: what products are called, none: the packaged table; ``as_of``: the day on which vendors call
+    their products so, none: a name that two products had is ambiguous. What maps by itself never hangs on that day.
     """
     catalogue, rows, before = services.to_pylist(), products.to_pylist(), list(before)
     ours = {row["service_id"]: _as_ours(row) for row in catalogue}
@@ -65,7 +69,7 @@ def suggest_products(
             settled[key] = [mapped(service, "rule", "named by the service's count rule") for service in ruled]
         elif found := stands.find(row, {*asked[key][0], *asked[key][1]}, last.get(key), copied=is_copy(changes.get(key))):
             settled[key] = [found]
-    judged = _judge(rows, active, settled, asked, table)
+    judged = _judge(rows, active, settled, asked, table, as_of)
     out = []
     for row in rows:
         key = _key(row)
@@ -123,6 +127,7 @@ def _judge(
     settled: Mapping[Key, list[Row]],
     asked: Mapping[Key, tuple[frozenset[str], dict[str, str]]],
     aliases: AliasTable,
+    as_of: date | None,
 ) -> dict[Key, Row]:
     """What the evidence says about every product, source by source. What counts for several services is not held against any of them."""
     known = {row["service_id"] for row in active}
@@ -143,7 +148,7 @@ def _judge(
                 standing.append({"right_id": row["vendor_product_id"], "left_id": links[0]["id"], "decision": "map"})
             rejected = sorted(asked[_key(row)][0] & known)
             standing += [{"right_id": row["vendor_product_id"], "left_id": service, "decision": "reject"} for service in rejected]
-        answer = audit_links(left, right, standing, named, relation="many_to_one", aliases=aliases)
+        answer = audit_links(left, right, standing, named, relation="many_to_one", aliases=aliases, as_of=as_of)
         found |= {_key(row): {} if len(settled.get(_key(row), [])) > 1 else answer[row["vendor_product_id"]] for row in mine}
     return found
 

@@ -12,6 +12,8 @@ from reconlib.matching.features import compare_pairs
 from reconlib.matching.sides import Lent, Sides, read_sides
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import numpy as np
     import pandas as pd
 
@@ -45,11 +47,12 @@ def compare_frames(
     lent: Mapping[int, Sequence[Lent]] | None = None,
     decided: Mapping[int, int] | None = None,
     aliases: AliasTable | None = None,
+    as_of: date | None = None,
 ) -> Pairs:
     """Every pair worth comparing, compared, the decided ones (right → left) among them. No row is compared with the name it lent."""
     import numpy as np
 
-    sides = read_sides(left, right, own=own, lent=lent or {}, aliases=aliases)
+    sides = read_sides(left, right, own=own, lent=lent or {}, aliases=aliases, as_of=as_of)
     a, b, letters = find_pairs(sides, both_ways=relation == "one_to_one")
     a, b, letters = _with_decided(sides, a, b, letters, decided or {})
     at = [np.array([row.at for row in rows], dtype=np.int64) for rows in (sides.left, sides.right)]

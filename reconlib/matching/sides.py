@@ -14,9 +14,11 @@ from reconlib.matching.alignment import initials_run
 from reconlib.matching.contacts import Address, read_address, read_phone
 from reconlib.matching.domains import Domain, looks_like_domain, name_of, read_domain
 from reconlib.matching.names import LITTLE_WORDS, Name, other_names, read_name
-from reconlib.matching.products import Product, ReadProduct, reader_of_products
+from reconlib.matching.products import Product, ReadProduct, readers_of_products
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import pandas as pd
 
     from reconlib.aliases import AliasTable
@@ -71,11 +73,26 @@ class Lent:
 
 
 def read_sides(
-    left: pd.DataFrame, right: pd.DataFrame, *, own: frozenset[str], lent: Mapping[int, Sequence[Lent]], aliases: AliasTable | None
+    left: pd.DataFrame,
+    right: pd.DataFrame,
+    *,
+    own: frozenset[str],
+    lent: Mapping[int, Sequence[Lent]],
+    aliases: AliasTable | None,
+    as_of: date | None,
 ) -> Sides:
-    """Both frames read. ``lent``: position in ``left`` → names it is known by; ``own``: domains that say nothing."""
-    product_reader = reader_of_products(left, right, aliases)
-    rows = _read_rows(left, own, product_reader, lent, side="left"), _read_rows(right, own, product_reader, {}, side="right")
+    """Both frames read.
+
+    Args:
+        left: what we own.
+        right: what a vendor calls it.
+        own: domains that say nothing.
+        lent: position in ``left`` → names it is known by.
+        aliases: what products are called; None: the packaged table.
+        as_of: the day on which the right side's products are called so; None: not known.
+    """
+    read_ours, read_theirs = readers_of_products(left, right, aliases, as_of)
+    rows = _read_rows(left, own, read_ours, lent, side="left"), _read_rows(right, own, read_theirs, {}, side="right")
     counts = [Counter(word for row in side for word in row.name.words) for side in rows]
     sizes = [max(len(side), 1) for side in rows]
     added = [_added_words(counts[at], sizes[at], counts[1 - at], sizes[1 - at]) for at in (0, 1)]
@@ -92,7 +109,7 @@ def _read_rows(
     for at, (own_id, name, domain, email, phone, address, external, sku, term) in enumerate(zip(*columns.values(), strict=True)):
         from_domain = looks_like_domain(name)
         found = [read_domain(text, own) for text in (domain, email, name if from_domain else None)]
-        product = read_product(name, own_id, sku, term) if read_product else None
+        product = read_product(name, own_id, _id(sku), term) if read_product else None
         told = name_of(found[2]) if from_domain and found[2] else product.name if product else name
         country = found[2].country if from_domain and found[2] else ""
         first = Row(

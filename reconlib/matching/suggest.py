@@ -34,6 +34,8 @@ from reconlib.matching.verdicts import (
 )
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import numpy as np
     import pandas as pd
 
@@ -70,6 +72,7 @@ def suggest_links(
     decisions: pd.DataFrame | None = None,
     own_domains: Iterable[str] = (),
     aliases: AliasTable | None = None,
+    as_of: date | None = None,
     prior: Prior | None = None,
 ) -> pd.DataFrame:
     """The left row each right row is, one row a right row, in its order. Suggestions only: nothing is decided.
@@ -86,6 +89,8 @@ def suggest_links(
         decisions: right_id, left_id, decision (map, reject, exclude; null: map). Settles its rows and teaches the others.
         own_domains: domains that say nothing, as the MSP's own.
         aliases: product aliases; None: the packaged table.
+        as_of: the day on which the right side's products are called so. It decides between products that had a name or id one after
+            another, where the last change lies a year back or more; None: such a name is ambiguous.
         prior: weights before the first decision; None: the shipped ones.
 
     Raises:
@@ -97,7 +102,8 @@ def suggest_links(
     left, right = _checked(left, "left"), _checked(right, "right")
     known = read_known(decisions, left, right)
     own = frozenset(found.host for text in own_domains if (found := read_domain(text)))
-    pairs = compare_frames(left, right, relation=relation, own=own, lent=lend_names(known, right), decided=known.mapped, aliases=aliases)
+    lent = lend_names(known, right)
+    pairs = compare_frames(left, right, relation=relation, own=own, lent=lent, decided=known.mapped, aliases=aliases, as_of=as_of)
     scored = _score(_without_rejected(pairs, known), known, prior or shipped_prior(), relation)
     rows = _rows([given[0][one] for one in left["id"]], right["id"].tolist(), scored, known, relation)
     made = {row["right_id"]: row for row in rows}
