@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeAlias
 
+from reconlib.connectors.fields import utc_day
 from reconlib.connectors.profile import Kind, Profile, plain
 from reconlib.errors import DataError
 from reconlib.money import SCALE, to_decimal
@@ -18,7 +19,7 @@ from reconlib.money import SCALE, to_decimal
 Cell: TypeAlias = str | int | float | Decimal | bool | date | datetime | time | timedelta | None
 
 _EDGE = " \t\r\n\u00a0\ufeff"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_S, _LAST_S = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (1990, 2201))
 _EXCEL_DIGITS = 10**15  # Excel keeps 15 digits; a longer number has been rounded
 _MINUS = "-\u2212"
 _LIKE_A_SPACE = " \u00a0\u202f"
@@ -164,8 +165,7 @@ def read_date(cell: Cell, profile: Profile) -> date:
 
 def _parse_day(text: str, form: str) -> date:
     if _ISO.fullmatch(text):
-        moment = datetime.fromisoformat(text)
-        return (moment.astimezone(UTC) if moment.tzinfo else moment).date()
+        return utc_day(text)
     if "%" in form:
         return datetime.strptime(text, form).date()  # noqa: DTZ007 - a day has no zone
     parts = _DAY.fullmatch(text)
@@ -179,10 +179,10 @@ def _epoch(cell: Cell, form: str) -> date:
     text = show_cell(cell)
     if not re.fullmatch(r"-?\d{1,15}(\.\d+)?", text, re.ASCII):
         raise UnreadableCell(f"is no {form} moment")
-    day = _EPOCH + timedelta(seconds=int(Decimal(text) / (1000 if form == "epoch_ms" else 1)))
-    if not 1990 <= day.year <= 2200:
+    seconds = int(Decimal(text) / (1000 if form == "epoch_ms" else 1))
+    if not _FIRST_S <= seconds < _LAST_S:
         raise UnreadableCell(f"is no {form} moment near today; seconds are epoch, milliseconds epoch_ms")
-    return day.date()
+    return datetime.fromtimestamp(seconds, UTC).date()
 
 
 def read_period(cell: Cell, profile: Profile) -> str:

@@ -19,6 +19,7 @@ from reconlib.errors import DataError, ShapeError, nearest
 from reconlib.money import to_decimal
 
 _ABSENT = object()
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ].+)?", re.ASCII)
 # What firmware writes where no serial number was set: not a key (T61).
 _NO_SERIAL = re.compile(
     r"(?i)to be filled.*|default.*|system serial number|not (specified|available|applicable)|none|null|n/?a|unknown|[0 .-]*"
@@ -26,11 +27,11 @@ _NO_SERIAL = re.compile(
 
 
 class UnreadableError(DataError):
-    """One field of one record cannot be read; becomes a Reject."""
+    """One field of one record cannot be read; becomes a Reject, or stops the source where the next question hangs on the field."""
 
-    def __init__(self, column_name: str, value: object, reason: str) -> None:
+    def __init__(self, column_name: str, value: object, reason: str, *, where: str = "") -> None:
         self.column_name, self.value, self.reason = column_name, str(value)[:200], reason
-        super().__init__(f"{column_name} {reason}: {self.value!r}")
+        super().__init__(f"{column_name} {reason}: {self.value!r}", where=where, hint="the source cannot be read on without it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +44,30 @@ class Record:
 
     def text(self, path: str) -> str:
         """Required text or id."""
-        value = _as_text(self._required(path), path)
+        value = _as_text(self._required(path), path, self.where)
         if value is None:
-            raise UnreadableError(path, "", "is empty")
+            raise UnreadableError(path, "", "is empty", where=self.where)
         return value
 
     def optional_text(self, path: str) -> str | None:
         """Text or id; null where omitted, null or blank."""
-        return _as_text(self._find(path), path)
+        return _as_text(self._find(path), path, self.where)
 
     def number(self, path: str) -> Decimal:
         """Required exact number."""
-        return _as_number(self._required(path), path)
+        return _as_number(self._required(path), path, self.where)
 
     def count(self, path: str) -> Decimal:
         """Required exact number, not below zero."""
         number = self.number(path)
         if number < 0:
-            raise UnreadableError(path, number, "is negative")
+            raise UnreadableError(path, number, "is negative", where=self.where)
         return number
 
     def optional_number(self, path: str) -> Decimal | None:
         """Exact number; null where omitted or null."""
         value = self._find(path)
-        return None if value in (_ABSENT, None) else _as_number(value, path)
+        return None if value in (_ABSENT, None) else _as_number(value, path, self.where)
 
     def day(self, path: str) -> date | None:
         """UTC day of an ISO date or time; null where omitted or null."""
@@ -75,8 +76,8 @@ class Record:
             return None
         try:
             return utc_day(str(value))
-        except (ValueError, OverflowError):
-            raise UnreadableError(path, value, "is not an ISO date") from None
+        except ValueError:
+            raise UnreadableError(path, value, "is not an ISO date", where=self.where) from None
 
     def epoch_day(self, path: str) -> date | None:
         """UTC day of seconds since 1970; null where omitted, null or 0."""
@@ -84,7 +85,7 @@ class Record:
         if not number:
             return None
         if not 0 < number < 10**11:
-            raise UnreadableError(path, number, "is not in seconds since 1970")
+            raise UnreadableError(path, number, "is not in seconds since 1970", where=self.where)
         return datetime.fromtimestamp(int(number), UTC).date()
 
     def flag(self, path: str, *, default: bool = False) -> bool:
@@ -93,7 +94,7 @@ class Record:
         if value in (_ABSENT, None):
             return default
         if not isinstance(value, bool):
-            raise UnreadableError(path, value, "is not true or false")
+            raise UnreadableError(path, value, "is not true or false", where=self.where)
         return value
 
     def serial(self, path: str) -> str | None:
@@ -114,7 +115,7 @@ class Record:
         if value is _ABSENT:
             _missing(path, self.values, where=self.where)
         if value is None:
-            raise UnreadableError(path, "null", "is empty")
+            raise UnreadableError(path, "null", "is empty", where=self.where)
         return value
 
 
@@ -177,16 +178,32 @@ def read_rows(records: Iterable[Record], normalize: Callable[[Record], Iterator[
 
 
 def utc_day(text: str) -> date:
-    """UTC day of an ISO date or time; a time without zone is UTC.
+    """UTC day of an ISO date or time, as ``utc_moment`` reads it.
+
+    Raises:
+        ValueError: it is none.
 
     Example:
         >>> utc_day("2026-10-31T23:30:00-05:00"), utc_day("2026-10-31 01:07:08 UTC")
         (datetime.date(2026, 11, 1), datetime.date(2026, 10, 31))
     """
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        return date.fromisoformat(text)
-    at = datetime.fromisoformat(re.sub(r"\s*UTC$", "+00:00", text.strip()))
-    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC).date()
+    return utc_moment(text).date()
+
+
+def utc_moment(text: str) -> datetime:
+    """UTC moment of an ISO date or time; one without a zone is UTC (T8). A bare number is no date, however it could be cut into one.
+
+    Raises:
+        ValueError: it is none, or none in UTC.
+    """
+    bare = text.strip()
+    if not _ISO.fullmatch(bare):
+        raise ValueError(text)
+    at = datetime.fromisoformat(re.sub(r"\s*UTC$", "+00:00", bare))
+    try:
+        return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+    except OverflowError:  # the last evening of year 9999 elsewhere
+        raise ValueError(text) from None
 
 
 def domain_of(address: str | None) -> str | None:
@@ -222,19 +239,19 @@ def joined(*parts: str | None) -> str | None:
     return ", ".join(part for part in parts if part) or None
 
 
-def _as_text(value: Any, path: str) -> str | None:
+def _as_text(value: Any, path: str, where: str) -> str | None:
     if value in (_ABSENT, None):
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise UnreadableError(path, value, f"is {_kind(value)}, not a text")
+        raise UnreadableError(path, value, f"is {_kind(value)}, not a text", where=where)
     return str(value).encode("utf-8", "replace").decode("utf-8").strip() or None  # half a surrogate pair cannot be stored
 
 
-def _as_number(value: Any, path: str) -> Decimal:
+def _as_number(value: Any, path: str, where: str) -> Decimal:
     try:
         return to_decimal(value)
     except DataError as error:
-        raise UnreadableError(path, value, error.what) from None
+        raise UnreadableError(path, value, error.what, where=where) from None
 
 
 def _missing(path: str, values: Mapping[str, Any], *, where: str) -> NoReturn:

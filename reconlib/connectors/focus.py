@@ -13,13 +13,13 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import Any
 
 from reconlib.connectors.contract import Connector, Fetch, Page, Reject, Row, StoredPage
-from reconlib.connectors.fields import UnreadableError
+from reconlib.connectors.fields import UnreadableError, utc_moment
 from reconlib.connectors.file import read_files
 from reconlib.connectors.focus_table import count_columns, read_header, read_rows
 from reconlib.errors import DataError, SettingsError
@@ -196,11 +196,10 @@ def _cost(text: str) -> Decimal:
 
 @lru_cache(maxsize=4096)
 def _moment(text: str, name: str) -> datetime:
-    """A moment in UTC; one without a zone is UTC (T8)."""
+    """A moment in UTC (T8)."""
     try:
-        at = datetime.fromisoformat(re.sub(r"\s*UTC$", "+00:00", text))
-        return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return utc_moment(text)
+    except ValueError:
         raise UnreadableError(name, text, "is not an ISO date") from None
 
 
