@@ -21,13 +21,12 @@ from reconlib.errors import ShapeError, VendorError
 
 PAGE_SIZE = 200  # the vendor's most
 AUDIENCE = "https://api.pax8.com"
-_ENDPOINTS = ("companies", "products", "subscriptions")
-# Not charged: over, or not begun. Everything else is, suspended and unknown words included (T52).
+_SORT = {"companies": "name", "products": "name", "subscriptions": "createdDate,asc"}  # the lists read, in this order
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # what may stand in a path
 _ADDRESS = ("street", "street2", "city", "stateOrProvince", "postalCode")
+# Not charged: over, or not begun. Everything else is, suspended and unknown words included (T52).
 _NOT_CHARGED = {"Cancelled", "Converted", "WaitingForDetails", "PendingActivation"}
 _BILLED_MONTHS = {"Monthly": 1, "Annual": 12, "2-Year": 24, "3-Year": 36}
-
-
 _RIGHTS = {403: "the key needs the rights to read companies, products, subscriptions and invoices: charges that are not read are not zero"}
 
 
@@ -51,8 +50,8 @@ def fetch(f: Fetch) -> Iterator[Page]:
     )
     headers = {"Accept": "application/json"}
     with Transport(f.base_url, source=f.source, auth=auth, headers=headers, hints=_RIGHTS, sleep=f.sleep, now=f.now) as transport:
-        for endpoint in _ENDPOINTS:
-            for answer in _walk(transport, endpoint, f.source, endpoint, {"sort": _SORT[endpoint]}):
+        for endpoint, sort in _SORT.items():
+            for answer in _walk(transport, endpoint, f.source, endpoint, {"sort": sort}):
                 yield Page(endpoint, answer.request, answer.body)
         yield from _fetch_charges(transport, f)
 
@@ -61,8 +60,8 @@ def _fetch_charges(transport: Transport, f: Fetch) -> Iterator[Page]:
     """The month's invoices with their items; without one, the draft that becomes it."""
     invoices: list[Mapping[str, Any]] = []
     for answer in _walk(transport, "invoices", f.source, "invoices", {"sort": "invoiceDate", **invoice_window(f.period)}):
-        invoices += answer.content["content"]
-        yield Page("invoices", answer.request, answer.body)
+        yield Page("invoices", answer.request, answer.body)  # kept as evidence before it is judged
+        invoices += items(answer.content, "content", source=f.source, endpoint="invoices")
     check_window(invoices, f.period, f.source)
     for invoice in invoices:
         number = str(invoice.get("id", ""))
@@ -102,10 +101,6 @@ def _walk(transport: Transport, endpoint: str, source: str, path: str, query: Ma
         )
 
 
-_ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # what may stand in a path
-_SORT = {"companies": "name", "products": "name", "subscriptions": "createdDate,asc"}
-
-
 def _size(answer: Answer, name: str, source: str, endpoint: str) -> int:
     page = answer.content.get("page")
     value = page.get(name) if isinstance(page, dict) else None
@@ -130,7 +125,7 @@ def normalize(pages: Iterator[StoredPage], source: str) -> Iterator[Row | Reject
             case "invoices":
                 yield from read_rows(records, lambda r: head(r, source, learned))
             case "invoice_items" | "draft_items":
-                yield from read_rows(records, lambda r, of=invoice_id: charge(r, source, learned, of))  # type: ignore[misc]
+                yield from read_rows(records, lambda r, of=invoice_id: charge(r, source, learned, of))  # type: ignore[misc] # mypy infers no lambda with a default
     yield from heads(learned)
 
 

@@ -263,3 +263,11 @@ def test_t6_the_sandboxs_draft_and_its_invoices_add_up(read, days):
             row["invoice_id"]: row["total_amount"] - (HEAD_OFF if row["currency"] == "CAD" else 0) for row in tables["vendor_invoices"]
         }
         assert sums == heads
+
+
+@pytest.mark.parametrize("body", [{"items": [], "page": {}}, {"content": {}, "page": {}}, {"content": ["i1"], "page": {}}, []])
+@pytest.mark.parametrize("path", ["/v1/invoices", "/v1/invoices/i1/items"])
+def test_a_changed_envelope_is_the_sources_failure_and_not_the_runs(pax8, path, body):
+    pax8.answers[path] = lambda _: httpx.Response(200, json=body)
+    with pytest.raises(ShapeError, match="source v, invoice"):
+        fetch()
