@@ -26,15 +26,23 @@ function drawCell(cell, heading) {
   return box;
 }
 
+// A control that is filled in again when its row is drawn anew: what could not be recorded is not typed twice.
+function remembered(control, draft, name, first = "") {
+  control.value = draft[name] ?? first;
+  for (const event of ["input", "change"]) control.addEventListener(event, () => (draft[name] = control.value));
+}
+
 // What a row opens to: another client or service, and what needs a reason. Built only when opened: a long list of clients a row is slow.
-function drawPanel(model, row, send) {
+function drawPanel(model, row, send, draft) {
   const panel = make("div", undefined, { class: "panel" });
   const reason = make("input", undefined, { type: "text", maxlength: "500" });
+  remembered(reason, draft, "reason");
   const choices = model.get("choices");
   if (choices.length) {
     const target = make("select");
     target.append(make("option", "choose …", { value: "" }));
     for (const [id, name] of choices) target.append(make("option", name, { value: id }));
+    remembered(target, draft, "target");
     const map = button("Map", () => (target.value ? send("accept", target.value, reason.value) : target.focus()));
     const line = make("div", undefined, { class: "line" });
     line.append(field(model.get("choose"), target), map);
@@ -43,8 +51,8 @@ function drawPanel(model, row, send) {
   const line = make("div", undefined, { class: "line" });
   line.append(field("Reason", reason));
   const until = make("input", undefined, { type: "date" });
-  until.value = model.get("until");
-  if (until.value) line.append(field("Look again on", until));
+  remembered(until, draft, "until", model.get("until"));
+  if (model.get("until")) line.append(field("Look again on", until));
   for (const { name, label, target } of row.actions.filter((action) => action.needs_reason)) {
     line.append(button(label, () => (reason.value.trim() ? send(name, target, reason.value, until.value) : reason.focus())));
   }
@@ -62,7 +70,7 @@ function drawActions(model, row, index, opened, redraw, send) {
     quick.forEach(({ name, label, target }, place) => {
       line.append(button(label, () => send(name, target, ""), place || row.is_doubtful ? {} : { class: "first" }));
     });
-    const toggle = () => (opened.has(index) ? opened.delete(index) : opened.add(index), redraw(index, ".more"));
+    const toggle = () => (opened.has(index) ? opened.delete(index) : opened.set(index, {}), redraw(index, ".more"));
     line.append(button(model.get("more"), toggle, { class: "more", "aria-expanded": String(opened.has(index)) }));
   }
   box.append(line);
@@ -81,7 +89,7 @@ function drawRow(model, index, opened, redraw) {
   line.append(drawActions(model, row, index, opened, redraw, send));
   if (!row.state && opened.has(index)) {
     const below = make("td", undefined, { colspan: headings.length + 1, class: "below" });
-    below.append(drawPanel(model, row, send));
+    below.append(drawPanel(model, row, send, opened.get(index)));
     body.insertRow().append(below);
   }
   return body;
@@ -134,7 +142,7 @@ function render({ model, el }) {
   const root = make("div", undefined, { class: "recon-queue" });
   const status = make("p", undefined, { role: "status", class: "count" });
   const preview = make("div");
-  const opened = new Set();
+  const opened = new Map(); // row -> what was typed into it
   const drawn = [];
   const count = () => {
     const rows = model.get("rows");

@@ -150,9 +150,32 @@ def test_a_locked_queue_has_nothing_to_click_and_says_why(draw):
     assert page.get_by_role("button").count() == 0
 
 
-@pytest.mark.parametrize("width", [420, 760, 1280])
-def test_it_fits_narrow_and_wide(draw, width):
-    page = draw(rows=[row("acmedental-with-a-long-name.onmicrosoft.com")] * 3)
+def test_what_could_not_be_recorded_is_not_typed_twice(draw):
+    page = draw()
+    page.get_by_role("button", name="Other client").click()
+    page.get_by_label("Reason").fill("our own tenant")
+    page.get_by_label("Look again on").fill("2026-01-31")
+    page.get_by_label("Map to another client").select_option("8")
+    page.evaluate("rows => window.change('rows', rows)", [row(HOSTILE, error="2026-01-31 is not possible"), row("Cedar", state="accepted")])
+    assert page.get_by_role("alert").inner_text() == "2026-01-31 is not possible"
+    filled = [page.get_by_label(label).input_value() for label in ("Reason", "Look again on", "Map to another client")]
+    assert filled == ["our own tenant", "2026-01-31", "8"]
+    page.evaluate("rows => window.change('rows', rows)", [row(HOSTILE, state="excluded"), row("Cedar", state="accepted")])
+    page.evaluate("rows => window.change('rows', rows)", [row(HOSTILE), row("Cedar", state="accepted")])
+    page.get_by_role("button", name="Other client").click()
+    assert page.get_by_label("Reason").input_value() == ""
+
+
+@pytest.mark.parametrize("width", [420, 640, 760, 940, 1280])
+def test_it_fits_narrow_and_wide_and_why_has_room_to_be_read(draw, width):
+    why = {"text": "domain acmedental.example spells the name; words 3 of 3 of ours", "sub": "domain +4.1, names −1.1", "number": False}
+    cells = [cell if place != 3 else why for place, cell in enumerate(row("x")["cells"])]
+    page = draw(rows=[row("x", cells=cells), row("acmedental-with-a-long-name.onmicrosoft.com")])
+    page.add_style_tag(content="body { font-size: 13px; }")  # as JupyterLab has it
     page.set_viewport_size({"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".recon-queue").bounding_box()["width"] <= width
     assert all(box["width"] > 0 for box in (cell.bounding_box() for cell in page.locator("td").all()))
+    assert all(box["width"] > 150 for box in (cell.bounding_box() for cell in page.locator('td[data-label="Why"]').all()))
+    buttons = [button.bounding_box() for button in page.get_by_role("button").all()]
+    assert all(box["x"] + box["width"] <= width for box in buttons)
