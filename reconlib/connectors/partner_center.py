@@ -32,7 +32,7 @@ INVOICES = "https://api.partnercenter.microsoft.com"  # heads are not on Graph
 SCOPES = {GRAPH: "https://graph.microsoft.com/.default", INVOICES: "https://api.partnercenter.microsoft.com/.default"}
 STORES = ("blob.core.windows.net", "dfs.core.windows.net")  # whose names only Microsoft's storage has
 PAGE_SIZE = 500
-POLL_S, POLLS = 10.0, 360  # an export is waited for an hour at most
+POLL_S, WAIT_S = 10.0, 3600.0  # between two looks at an export, and for all of them
 _REPORTS = "v1.0/reports/partners/billing"
 
 
@@ -50,7 +50,8 @@ def fetch(f: Fetch) -> Iterator[Page]:
     ours = [head for head in heads if _is_of(head, f.period, f.source) and not _is_legacy(head) and not _is_note(head)]
     with _open(f, f.base_url, GRAPH) as transport:
         for head in ours:
-            question = {"invoiceId": str(head["id"]), "attributeSet": "full"}
+            number = Record(head, f"source {f.source}, invoices", "").text("id")
+            question = {"invoiceId": number, "attributeSet": "full"}
             yield from _export(transport, f.source, "billed", question)
         if not ours and (which := _unbilled_period(f)):
             for currency in _currencies(heads, f.source):
@@ -137,13 +138,10 @@ def _export(transport: Transport, source: str, kind: str, question: Mapping[str,
             "the export says neither where its files are nor how to get them", where=where, hint="the vendor changed its answers"
         )
     names = [blob.get("name") if isinstance(blob, Mapping) else None for blob in blobs]
-    if (
-        manifest.get("blobCount") != len(names)
-        or not all(isinstance(name, str) and name for name in names)
-        or len(set(names)) != len(names)
-    ):
+    usable = {name for name in names if isinstance(name, str) and name and name.isprintable()}
+    if not len(usable) == len(names) == manifest.get("blobCount"):
         raise ShapeError(
-            f"the export names {len(names)} files of {manifest.get('blobCount')}", where=where, hint="run again; tell the vendor"
+            f"the export names {len(usable)} files of {manifest.get('blobCount')}", where=where, hint="run again; tell the vendor"
         )
     if not str(manifest.get("dataFormat", "")).startswith("compressedJSON"):
         raise ShapeError(
@@ -163,7 +161,8 @@ def _manifest(transport: Transport, source: str, kind: str, question: Mapping[st
     """What an export became, once it is ready. A failed one comes with HTTP 200."""
     where = f"source {source}, {kind}"
     place = transport.ask(kind, f"{_REPORTS}/reconciliation/{kind}/export", question)
-    for _ in range(POLLS):
+    waited = 0.0
+    while waited < WAIT_S:
         content, wait = transport.poll(kind, place)
         state = str(content.get("status", "")).casefold() if isinstance(content, Mapping) else ""
         if state == "failed":
@@ -181,8 +180,10 @@ def _manifest(transport: Transport, source: str, kind: str, question: Mapping[st
             return found
         if state not in ("running", "notstarted"):
             raise ShapeError(f"the export's status is {state!r}", where=where, hint="the vendor changed its answers")
-        transport.wait(kind, POLL_S if wait is None else wait)
-    raise VendorError("the export did not end within the waits a run allows", where=where, hint="run again later")
+        pause = wait or POLL_S  # asked to wait for nothing, a run still does not hurry
+        transport.wait(kind, pause)
+        waited += pause
+    raise VendorError(f"the export did not end within {WAIT_S:.0f} s", where=where, hint="run again later")
 
 
 def normalize(pages: Iterator[StoredPage], source: str) -> Iterator[Row | Reject]:
@@ -227,6 +228,8 @@ def _head(r: Record, source: str, period: Period) -> Iterator[Row | Reject]:
     if _is_legacy(r.values):
         yield Reject("invoiceType", "Recurring", f"invoice {number} is of the older commerce, whose lines no export holds", r.evidence)
         return
+    if "totalCharges" not in r.values:
+        r.number("totalCharges")  # which says it is gone: without it no sum would be held against the lines
     try:
         amount = None if total is None else to_decimal(total, scale=FINE_SCALE)
     except DataError as error:

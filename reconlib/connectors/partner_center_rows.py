@@ -90,13 +90,13 @@ class Line:
             if us := _US_DATE.fullmatch(str(value).strip()):
                 return date(int(us[3]), int(us[1]), int(us[2]))
             return utc_day(str(value).strip())
-        except (ValueError, OverflowError):
+        except ValueError:
             raise UnreadableError(name, value, "is neither an ISO nor a month/day/year date") from None
 
 
 @dataclass(slots=True)
 class Seen:
-    """Accounts and products given so far, and how often a line without an id of its own stood."""
+    """Accounts and products given so far."""
 
     accounts: set[str] = field(default_factory=set)
     products: set[str] = field(default_factory=set)
@@ -106,7 +106,7 @@ class Seen:
 class Numbers:
     """Names for lines that have none."""
 
-    given: dict[str, int] = field(default_factory=dict)
+    given: dict[str, int] = field(default_factory=dict)  # hash of a line's content -> how often it stood so far
 
     def of(self, values: Mapping[str, Any]) -> str:
         """The line's own content, and how often that stood before: read twice it is the same, sent twice it stays two (T11)."""

@@ -209,16 +209,34 @@ def test_a_failed_export_comes_with_200_and_stops_the_source(center):
 
 
 def test_an_export_that_never_ends_is_given_up(center, monkeypatch):
-    monkeypatch.setattr("reconlib.connectors.partner_center.POLLS", 3)
-    center.answers[f"{REPORTS}/operations/op1"] = {"status": "running"}
-    with pytest.raises(VendorError, match="did not end"):
-        center.fetch(PC, BASE, TOKEN)
-    assert center.slept == [10.0] * 3
+    monkeypatch.setattr("reconlib.connectors.partner_center.WAIT_S", 60.0)
+    place = f"{REPORTS}/operations/op1"
+    for headers, slept in (({}, [10.0] * 6), ({"Retry-After": "0"}, [10.0] * 6), ({"Retry-After": "45"}, [45.0] * 2)):
+        center.slept.clear()
+        center.answers[place] = httpx.Response(200, headers=headers, json={"status": "running"})
+        with pytest.raises(VendorError, match="did not end within 60 s"):
+            center.fetch(PC, BASE, TOKEN)
+        assert center.slept == slept
+
+
+@pytest.mark.parametrize("field", ["id", "totalCharges", "currencyCode"])
+def test_an_invoice_that_lost_a_field_stops_the_source_in_words(center, read, field):
+    lost = invoice()
+    del lost[field]
+    center.answers["/v1/invoices"] = {"totalCount": 1, "items": [lost]}
+    with pytest.raises(ShapeError, match=f"source v, invoices.*no field '{field}'"):
+        read(PC, center.fetch(PC, BASE, TOKEN))
 
 
 @pytest.mark.parametrize(
     ("more", "said"),
-    [({"blobCount": 2}, "names 1 files of 2"), ({"dataFormat": "parquet"}, "not compressed JSON"), ({"sasToken": None}, "how to get them")],
+    [
+        ({"blobs": [{"name": "part\ud800"}]}, "names 0 files of 1"),
+        ({"blobs": [{"name": "a"}, {"name": "a"}], "blobCount": 2}, "names 1 files of 2"),
+        ({"blobCount": 2}, "names 1 files of 2"),
+        ({"dataFormat": "parquet"}, "not compressed JSON"),
+        ({"sasToken": None}, "how to get them"),
+    ],
 )
 def test_an_export_that_is_not_whole_stops_the_source(center, more, said):
     finished(center, **more)
