@@ -69,6 +69,21 @@ def test_t5_a_file_that_cannot_be_trusted_is_refused(open_file):
         open_file(f"{HEADER.replace('Subtotal', 'SubTotal2')}\n{ROW}\n")
 
 
+def test_t2_last_months_file_is_refused_and_what_was_ordered_this_month_is_of_it(open_file, read):
+    september = ROW.replace("10/3/2026", "9/3/2026").replace("10/31/2026", "9/2/2027")  # a year's charge, which ends far later
+    with pytest.raises(DataError, match="no line begins or was ordered in 2026-10: all are of 2026-09-03 to 2026-09-03"):
+        open_file(f"{HEADER}\n{september}\n")
+    credit = september.replace("9/3/2026", "10/9/2026", 1)
+    undated = ROW.replace("10/3/2026", "").replace("10/31/2026", "")
+    for kept in (f"{september}\n{ROW}", credit, undated):
+        assert read(FILE, open_file(f"{HEADER}\n{kept}\n"))[0]["vendor_charges"]
+
+
+def test_t5_a_header_without_a_row_is_no_month_without_charges(open_file):
+    with pytest.raises(DataError, match="has a header and no row"):
+        open_file(f"{HEADER}\n")
+
+
 def test_a_compressed_file_is_read_too_and_a_cut_one_refused(open_file, read, tmp_path):
     whole = gzip.compress(f"{HEADER}\n{ROW}\n".encode())
     assert len(read(FILE, open_file(whole, "nce-2026-10.csv.gz"))[0]["vendor_charges"]) == 1
