@@ -45,19 +45,17 @@ def fetch(f: Fetch) -> Iterator[Page]:
     with Transport(f.base_url, source=f.source, auth=auth, headers=headers, hints=hints, sleep=f.sleep, now=f.now) as transport:
         agreements: list[Mapping[str, Any]] = []
         for endpoint, path in _PATHS.items():
-            for answer in _walk(transport, endpoint, path):
-                yield Page(endpoint, answer.request, answer.body)  # kept as evidence before it is judged
-                found = items(answer.content, None, source=f.source, endpoint=endpoint)
+            for answer in _walk(transport, endpoint, path, f.source):
+                yield Page(endpoint, answer.request, answer.body)
                 if endpoint == "agreements":
-                    agreements += found
+                    agreements += items(answer.content, None, source=f.source, endpoint=endpoint)
         for index, agreement in enumerate(agreements):
             record = Record(agreement, f"source {f.source}, agreements, record {index}", "")
             if not _is_relevant(record, f.period):
                 continue
             context = {"agreement_id": record.text("id"), "client_id": record.text("company.id")}
-            for answer in _walk(transport, "additions", f"finance/agreements/{int(record.number('id'))}/additions"):
+            for answer in _walk(transport, "additions", f"finance/agreements/{int(record.number('id'))}/additions", f.source):
                 yield Page("additions", answer.request, answer.body, context)
-                items(answer.content, None, source=f.source, endpoint="additions")
 
 
 def normalize(pages: Iterator[StoredPage], source: str) -> Iterator[Row | Reject]:
@@ -82,12 +80,24 @@ def normalize(pages: Iterator[StoredPage], source: str) -> Iterator[Row | Reject
                     yield from (Reject("agreement", context["agreement_id"], reason, record.evidence) for record in records)
 
 
-def _walk(transport: Transport, endpoint: str, path: str) -> Iterator[Answer]:
-    answer = transport.get(endpoint, path, {"pageSize": PAGE_SIZE, "page": 1, "orderBy": "id"})
-    yield answer
-    while answer.next_url:
-        answer = transport.follow(endpoint, answer.next_url)
-        yield answer
+def _walk(transport: Transport, endpoint: str, path: str, source: str) -> Iterator[Answer]:
+    """Pages of one list, by the vendor's links; a full page without one is followed too: a proxy may have taken the header off."""
+    page = 1
+    answer = transport.get(endpoint, path, _page(page))
+    while True:
+        yield answer  # kept as evidence before it is judged
+        found = items(answer.content, None, source=source, endpoint=endpoint)
+        page += 1
+        if answer.next_url:
+            answer = transport.follow(endpoint, answer.next_url)
+        elif len(found) >= PAGE_SIZE:
+            answer = transport.get(endpoint, path, _page(page))
+        else:
+            return
+
+
+def _page(number: int) -> dict[str, str | int]:
+    return {"pageSize": PAGE_SIZE, "page": number, "orderBy": "id"}
 
 
 def _is_relevant(agreement: Record, period: Period) -> bool:

@@ -81,8 +81,7 @@ def test_nothing_the_vendors_hold_is_lost(sync, server):
     agents = [row for row in rows(sync("huntress"), "usage_records") if row["vendor_product_id"] == "edr"]
     assert {row["usage_record_id"] for row in agents} == {str(a.id) for a in world.agents}
     lines = rows(sync("psa"), "agreement_lines")
-    assert {row["agreement_line_id"] for row in lines} <= {str(a.id) for a in world.additions}
-    assert len(lines) > len(world.additions) / 2
+    assert {row["agreement_line_id"] for row in lines} == {str(a.id) for a in world.additions}  # every agreement reaches into the month
 
 
 WORDS = {
@@ -98,11 +97,12 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("mode", sorted(set(MODES) - {"rate_limited"}))
-@pytest.mark.parametrize("name", SOURCES)
+# Huntress's next page is asked for by token, never by the vendor's link: one elsewhere is not even looked at.
+FAULTS = [(name, mode) for name in SOURCES for mode in MODES if mode != "rate_limited" and (name, mode) != ("huntress", "foreign")]
+
+
+@pytest.mark.parametrize(("name", "mode"), FAULTS)
 def test_a_fault_fails_the_source_in_words(sync, server, name, mode):
-    if (name, mode) == ("huntress", "foreign"):
-        return  # the next page is asked for by token, never by the vendor's link
     server.fail(name, mode)
     result = sync(name)
     assert (result.status, result.snapshot) == ("failed", None)

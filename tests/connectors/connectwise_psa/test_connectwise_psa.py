@@ -77,6 +77,18 @@ def test_records_do_not_depend_on_the_page_size(vendor, read, size):
     assert [row["client_id"] for row in tables["clients"]] == ["1", "2", "3", "4", "5"]
 
 
+def test_a_full_page_whose_link_got_lost_is_not_the_last(vendor, read):
+    small_month(vendor)
+    everyone = [company(n) for n in range(1, 1002)]
+    vendor.answers[f"{AT}/company/companies"] = lambda request: httpx.Response(
+        200, json=everyone[(int(request.url.params["page"]) - 1) * 1000 :][:1000]
+    )
+    tables, _ = read(CW, vendor.fetch(CW, BASE))
+    assert len(tables["clients"]) == 1001
+    assert [q["page"] for q in vendor.sent(f"{AT}/company/companies")] == ["1", "2"]
+    assert [q["page"] for q in vendor.sent(f"{AT}/procurement/catalog")] == ["1"]
+
+
 def test_every_request_carries_key_client_id_and_the_vendors_media_type(vendor):
     small_month(vendor)
     vendor.fetch(CW, BASE)
@@ -196,9 +208,10 @@ def test_one_bad_value_rejects_one_row_with_its_evidence(vendor, read, bad, colu
     assert [(r.column_name, r.evidence) for r in rejects] == [(column, "v/0123456789ab/p00004/r1")]
 
 
-def test_an_envelope_where_a_list_was_is_a_changed_shape_already_while_fetching(vendor):
-    small_month(vendor, additions={"data": []})
-    with pytest.raises(ShapeError, match="source v, additions: expected a list of objects, got an object"):
+@pytest.mark.parametrize("endpoint", ["companies", "agreements", "additions"])
+def test_an_envelope_where_a_list_was_is_a_changed_shape_already_while_fetching(vendor, endpoint):
+    small_month(vendor, **{endpoint: {"data": []}})
+    with pytest.raises(ShapeError, match=f"source v, {endpoint}: expected a list of objects, got an object"):
         vendor.fetch(CW, BASE)
 
 
