@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reconlib.mapping.changes import find_changes, is_copy
 from reconlib.mapping.decided import Decided, Decisions, asked_again
 from reconlib.mapping.links import Relation, audit_links
-from reconlib.mapping.merging import contradict, excluded, mapped, merge_link, quiet_accepted, say_better
+from reconlib.mapping.merging import contradict, excluded, mapped, merge_link, quiet_accepted, say_better, say_lost
 from reconlib.mapping.stakes import NOTHING, Stakes, weigh
 from reconlib.schema import ACCOUNT_MAPPING, make_table
 
@@ -59,16 +59,17 @@ def suggest_accounts(
         key = _key(row)
         link = merge_link(settled.get(key), judged.get(key, {}), asked[key][1])
         link = say_better(link, ours.get(link.get("runner_up_id"), {}).get("client_name"))
-        if link["state"] == "mapped" and link["id"] not in {one["client_id"] for one in live}:
-            link = contradict(link, "the client is in the PSA's recycle bin")
-        links[key] = link
-    for key, conflict in _doubles(links, ours, one_each).items():
-        links[key] = contradict(links[key], conflict)
+        links[key] = say_lost("account", link, decided[key], ours)
+    against = _conflicts(links, ours, {row["client_id"] for row in live}, one_each)
+    for key, conflicts in against.items():
+        for conflict in conflicts:
+            links[key] = contradict(links[key], conflict)
     had = {_key(row): row for row in before}
     out = []
     for row in rows:
         key = _key(row)
-        link = quiet_accepted("account", links[key], decided[key], row, ours.get(links[key].get("id"), {}))
+        client = ours.get(links[key].get("id"), {})
+        link = quiet_accepted("account", links[key], decided[key], row, client, against.get(key, ()))
         change = changes.get(key) or _moved(link, had.get(key))
         about = {**ours.get(link.pop("id", None), {}), "runner_up_name": ours.get(link.get("runner_up_id"), {}).get("client_name")}
         kept = {name: row[name] for name in _KEPT}
@@ -149,14 +150,15 @@ def _judge(
     own_domains: Collection[str],
 ) -> dict[Key, Row]:
     """What the evidence says about every account, source by source; names people mapped elsewhere help where a client may have several."""
-    known = {row["client_id"] for row in live}
+    names = {row["client_id"]: row["client_name"] for row in live}
+    known = names.keys()
     left = [{"id": r["client_id"], "name": r["client_name"], "external_id": r["client_code"]} | _contact(r) for r in live]
     found: dict[Key, Row] = {}
     for source in sorted({row["source"] for row in rows}):
         relation: Relation = "one_to_one" if source in one_each else "many_to_one"
         mine = [row for row in rows if row["source"] == source]
         if relation == "many_to_one":
-            mine += [row for row in rows if row["source"] != source and _is_taught(row, decided[_key(row)], live)]
+            mine += [row for row in rows if row["source"] != source and _is_taught(row, decided[_key(row)], names)]
         right = [{"id": _joint(row), "name": row["account_name"], "external_id": row["external_id"]} | _contact(row) for row in mine]
         standing: list[Row] = []
         named = {}
@@ -179,25 +181,30 @@ def _contact(row: Mapping[str, Any]) -> Row:
     return {name: row.get(name) for name in ("domain", "email", "phone", "address")}
 
 
-def _is_taught(row: Row, decided: Decided | None, live: Sequence[Row]) -> bool:
+def _is_taught(row: Row, decided: Decided | None, names: Mapping[str, str]) -> bool:
     """Whether a person mapped this account although its name is another: the name is one more of the client's."""
     if decided is None or decided.state != "mapped":
         return False
-    return any(client["client_id"] == decided.targets[0] and client["client_name"] != row["account_name"] for client in live)
+    known = names.get(decided.targets[0])
+    return known is not None and known != row["account_name"]
 
 
-def _doubles(links: Mapping[Key, Row], ours: Mapping[str, Row], one_each: Collection[str]) -> dict[Key, str]:
-    """Accounts of one client in a source that is declared to have one a client."""
+def _conflicts(links: Mapping[Key, Row], ours: Mapping[str, Row], live: Collection[str], one_each: Collection[str]) -> dict[Key, list[str]]:
+    """What speaks against mapped accounts beside the evidence: a deleted client, or two accounts where a client is declared to have one."""
+    found: dict[Key, list[str]] = {}
     groups: dict[Key, list[Key]] = {}
     for key, link in links.items():
-        if link["state"] == "mapped" and key[0] in one_each:
+        if link["state"] != "mapped":
+            continue
+        if link["id"] not in live:
+            found[key] = ["the client is in the PSA's recycle bin"]
+        if key[0] in one_each:
             groups.setdefault((key[0], link["id"]), []).append(key)
-    return {
-        key: f"{ours[client]['client_name']} has {len(group)} accounts in {source}, which is declared to have one a client"
-        for (source, client), group in groups.items()
-        if len(group) > 1
-        for key in group
-    }
+    for (source, client), group in groups.items():
+        said = f"{ours[client]['client_name']} has {len(group)} accounts in {source}, which is declared to have one a client"
+        for key in group if len(group) > 1 else ():
+            found.setdefault(key, []).append(said)
+    return found
 
 
 def _moved(link: Row, last: Mapping[str, Any] | None) -> str | None:

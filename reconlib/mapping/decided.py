@@ -5,7 +5,7 @@ A rejection and an accepted contradiction hold as long as both sides look as the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 
@@ -82,11 +82,21 @@ def asked_again(
 
 
 def is_accepted(
-    relation: str, decided: Decided | None, target: str, better: str | None, vendor: Mapping[str, Any], ours: Mapping[str, Any]
+    relation: str,
+    decided: Decided | None,
+    target: str,
+    better: str | None,
+    vendor: Mapping[str, Any],
+    ours: Mapping[str, Any],
+    against: Iterable[str] = (),
 ) -> bool:
-    """Whether a person mapped this pair knowing what speaks against it, and both sides look as they did."""
+    """Whether a person mapped this pair knowing what speaks against it, and both sides look as they did.
+
+    ``against``: what speaks against it beside the better one, in the words the row shows; each must have been shown then.
+    """
     if decided is None or target not in decided.targets or not (seen := decided.seen.get(target)):
         return False
     knew = seen.get("verdict") == "CONTRADICTION" and seen.get("runner_up_id") == better
     chose_another = better is not None and seen.get("suggested_id") == better
-    return (knew or chose_another) and not pair_changed(relation, target, seen, vendor, ours)
+    told = str(seen.get("conflicts") or "")
+    return (knew or chose_another) and all(one in told for one in against) and not pair_changed(relation, target, seen, vendor, ours)

@@ -5,7 +5,7 @@ The evidence never changes a state but from unmapped to suggested. It may contra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconlib.mapping.decided import Decided, is_accepted
@@ -60,8 +60,21 @@ def contradict(link: Row, conflict: str) -> Row:
     }
 
 
-def quiet_accepted(relation: str, link: Row, decided: Decided | None, vendor: Mapping[str, Any], ours: Mapping[str, Any]) -> Row:
-    """A contradiction that a person accepted stays quiet, until the evidence changes."""
-    if link.get("verdict") != "CONTRADICTION" or not is_accepted(relation, decided, link["id"], link.get("runner_up_id"), vendor, ours):
+def say_lost(relation: str, link: Row, decided: Decided | None, ours: Mapping[str, Any]) -> Row:
+    """A link with what a person mapped it to that the PSA does not list any more."""
+    lost = [target for target in decided.targets if target not in ours] if decided and decided.state == "mapped" else []
+    if not lost:
+        return link
+    what = "client" if relation == "account" else "service"
+    return {**link, "reason": f"a person mapped it to {what} {', '.join(lost)}, which the PSA does not list any more; {link['reason']}"}
+
+
+def quiet_accepted(
+    relation: str, link: Row, decided: Decided | None, vendor: Mapping[str, Any], ours: Mapping[str, Any], against: Iterable[str] = ()
+) -> Row:
+    """A contradiction that a person accepted stays quiet, until the evidence changes or something else speaks against it."""
+    if link.get("verdict") != "CONTRADICTION":
+        return link
+    if not is_accepted(relation, decided, link["id"], link.get("runner_up_id"), vendor, ours, against):
         return link
     return {**link, "verdict": None, "reason": "decided by a person, who saw what speaks against it"}

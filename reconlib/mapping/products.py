@@ -15,7 +15,7 @@ from reconlib.aliases.table import ID_KINDS
 from reconlib.mapping.changes import find_changes, is_copy
 from reconlib.mapping.decided import Decisions, asked_again
 from reconlib.mapping.links import audit_links
-from reconlib.mapping.merging import excluded, mapped, merge_link, quiet_accepted, say_better
+from reconlib.mapping.merging import excluded, mapped, merge_link, quiet_accepted, say_better, say_lost
 from reconlib.mapping.ruled import rule_services
 from reconlib.mapping.stakes import NOTHING, Stakes, weigh
 from reconlib.rules import Rules
@@ -63,8 +63,8 @@ def suggest_products(
         key, one = _key(row), decided[_key(row)]
         if one and one.state == "excluded":
             settled[key] = [excluded()]
-        elif one and one.state == "mapped" and set(one.targets) <= ours.keys():
-            settled[key] = [mapped(target, "decision", "decided by a person") for target in sorted(one.targets)]
+        elif one and one.state == "mapped" and (targets := sorted(ours.keys() & set(one.targets))):
+            settled[key] = [mapped(target, "decision", "decided by a person") for target in targets]
         elif ruled := rule_services(row, rules, catalogue, connectors[row["source"]]):
             settled[key] = [mapped(service, "rule", "named by the service's count rule") for service in ruled]
         elif found := stands.find(row, {*asked[key][0], *asked[key][1]}, last.get(key), copied=is_copy(changes.get(key))):
@@ -77,6 +77,7 @@ def suggest_products(
             link = merge_link(stand, judged[key], asked[key][1])
             link = say_better(link, ours.get(link.get("runner_up_id"), {}).get("service_name"))
             link = quiet_accepted("product", link, decided[key], row, ours.get(link.get("id"), {}))
+            link = say_lost("product", link, decided[key], ours)
             about = {**ours.get(link.pop("id", None), {}), "runner_up_name": ours.get(link.get("runner_up_id"), {}).get("service_name")}
             kept = {name: row[name] for name in _KEPT}
             out.append({**kept, **link, **about, "change": changes.get(key), **weigh(link, stakes.get(key, NOTHING))})

@@ -254,7 +254,29 @@ def test_t14_a_decision_for_a_client_that_was_deleted_since_is_a_contradiction()
     assert row["reason"] == "decided by a person, but the client is in the PSA's recycle bin"
 
 
-def map_products(product: Row, *services: Row) -> Row:
+@pytest.mark.parametrize("gone", [False, True])
+def test_t14_two_accounts_that_were_accepted_do_not_accept_that_the_client_is_deleted(*, gone: bool) -> None:
+    clients = f"id  name  deleted\n1  Alder Dental Group  {'deleted' if gone else '-'}\n2  Birch Logistics  -"
+    accounts = "id  name\na  Dentists North\nb  Dentists South"
+    doubled = {("account", "vendor", one): Decision("mapped", ("1",)) for one in "ab"}
+    shown = map_accounts(accounts, clients="id  name\n1  Alder Dental Group", decisions=doubled, one_each=("vendor",))
+    assert blocked(shown) == ["vendor/a", "vendor/b"]
+    accepted = decide(row_of(shown, "a"), "map", "1") | decide(row_of(shown, "b"), "map", "1")
+    assert blocked(map_accounts(accounts, clients=clients, decisions=accepted, one_each=("vendor",))) == (
+        ["vendor/a", "vendor/b"] if gone else []
+    )
+
+
+def test_a_decision_for_a_client_that_is_not_listed_any_more_is_said_and_what_would_stand_without_it_does_not_hide_it() -> None:
+    decided = {("account", "vendor", one): Decision("mapped", ("9",)) for one in "ab"}
+    found = map_accounts("id  name\na  Zzyzx\nb  Birch Logistics", decisions=decided)
+    assert [(row["state"], row["client_id"]) for row in found.to_pylist()] == [("unmapped", None), ("mapped", "2")]
+    assert {row["reason"].partition("; ")[0] for row in found.to_pylist()} == {
+        "a person mapped it to client 9, which the PSA does not list any more"
+    }
+
+
+def map_products(product: Row, *services: Row, decisions: Mapping[tuple[str, str, str], Any] | None = None) -> Row:
     """PRODUCT_MAPPING's row of one product."""
     made = [
         {"service_id": str(number), "service_code": f"S{number}", "is_active": True, "source": "psa", "evidence": f"psa/{number}"} | one
@@ -265,7 +287,7 @@ def map_products(product: Row, *services: Row) -> Row:
     (found,) = suggest_products(
         make_table(CANONICAL["services"], made),
         products,
-        {},
+        decisions or {},
         {},
         rules=parse({"version": 1}, Rules, where="test"),
         connectors={"vendor": "x"},
@@ -293,6 +315,15 @@ def test_t21_an_id_of_the_same_product_maps_through_the_alias_table() -> None:
 )
 def test_t21_an_id_that_is_not_unique_or_of_another_segment_maps_nothing(services: list[Row]) -> None:
     assert map_products(SKU, *services)["state"] != "mapped"
+
+
+def test_t27_of_several_services_a_person_named_those_that_are_left_keep_the_product() -> None:
+    services = ({"service_name": "Office seats"}, {"service_name": SKU["product_name"]})
+    decided = {("product", "vendor", SKU["vendor_product_id"]): Decision("mapped", ("1", "9"))}
+    row = map_products(SKU, *services, decisions=decided)
+    assert (row["state"], row["service_id"], row["decided_by"]) == ("mapped", "1", "decision")
+    assert "mapped it to service 9, which the PSA does not list any more; decided by a person" in row["reason"]
+    assert map_products(SKU, *services)["service_id"] == "2"  # what it would have become
 
 
 def test_t31_an_old_month_is_run_with_later_decisions_where_it_is_told_so() -> None:
