@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from reconlib.sandbox import unlike
 from reconlib.sandbox.cast import MSP_NAME, OWN_CODE, OWN_ID, Member
 from reconlib.sandbox.planting import BOUGHT, DEVICES, HUNTRESS, M365, Slot, rng
-from reconlib.sandbox.records import Account
+from reconlib.sandbox.records import Account, MappedBy
 
 SOURCES = ("pax8", "m365", "ninja", "huntress")
 _NAMESPACE = UUID("6c5f2f0e-0c39-4d0b-9d5a-7f3b1f0a4c11")
@@ -104,7 +104,7 @@ def _accounts_of(seed: int, source: str, member: Member, taken: set[str]) -> lis
     return [first]
 
 
-def _account(seed: int, source: str, member: Member, name: str, mapping: str, external_id: str = "") -> Account:
+def _account(seed: int, source: str, member: Member, name: str, mapping: MappedBy, external_id: str = "") -> Account:
     slug = member.code.lower()
     ident, domain = {
         "pax8": (uid(seed, "company", member.index), f"{slug}.example"),
@@ -112,7 +112,7 @@ def _account(seed: int, source: str, member: Member, name: str, mapping: str, ex
         "ninja": (str(11 + member.index), ""),
         "huntress": (str(70_001 + member.index), ""),
     }[source]
-    return Account(source, ident, name, domain, mapping, member.client_id, member.code, external_id)  # type: ignore[arg-type]
+    return Account(source, ident, name, domain, mapping, member.client_id, member.code, external_id)
 
 
 def _near_name(seed: int, source: str, member: Member, taken: set[str]) -> str:

@@ -7,6 +7,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+# How an account finds its client: by an id or its name alone, by the analyst's answer, set aside on purpose, never, or nothing is on it.
+MappedBy = Literal["id", "name", "answer", "exclude", "unmapped", "empty"]
+
 
 @dataclass(frozen=True, slots=True)
 class Company:
@@ -66,7 +69,7 @@ class Account:
     id: str
     name: str
     domain: str
-    mapping: Literal["id", "name", "answer", "exclude", "unmapped", "empty"]
+    mapping: MappedBy
     client_id: int | None  # None: nobody's
     code: str = ""  # PSA identifier of that client
     external_id: str = ""
