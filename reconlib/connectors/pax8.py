@@ -14,7 +14,7 @@ from typing import Any
 
 from reconlib.connectors.contract import Connector, Fetch, Page, Reject, Row, StoredPage
 from reconlib.connectors.fields import Record, domain_of, items, joined, read_records, read_rows
-from reconlib.connectors.pax8_invoices import VOID, Learned, charge, check_window, draft_offset, head, heads, invoice_window
+from reconlib.connectors.pax8_invoices import NOT_CHARGED, Learned, charge, check_window, draft_offset, head, heads, invoice_window
 from reconlib.connectors.sign_in import ClientCredentials
 from reconlib.connectors.transport import Answer, Transport
 from reconlib.errors import ShapeError, VendorError
@@ -65,7 +65,7 @@ def _fetch_charges(transport: Transport, f: Fetch) -> Iterator[Page]:
     check_window(invoices, f.period, f.source)
     for invoice in invoices:
         number = str(invoice.get("id", ""))
-        if invoice.get("status") == VOID:
+        if invoice.get("status") in NOT_CHARGED:
             continue  # its head stays in view
         if not _ID.fullmatch(number):
             raise ShapeError(f"an invoice with id {number!r}", where=f"source {f.source}, invoices", hint="the vendor changed its answers")

@@ -2,7 +2,8 @@
 
 An item says less than a subscription: its term is the billing term only. It lands on the subscription's own vendor product where it names a
 listed subscription of the same product, else on the product without a term. A draft leaves out usage that is billed in arrears; the usage
-summaries, one call a subscription, are not read for it. Source: vendor's partner endpoints v1, "Invoices".
+summaries, one call a subscription, are not read for it. Source: vendor's partner endpoints v1, "Invoices"; its guide "Invoice & Billing
+Integrations" for credited invoices.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import Any
 
 from reconlib.connectors.contract import Row
 from reconlib.connectors.fields import Record, UnreadableError
+from reconlib.cycles import add_months
 from reconlib.errors import DataError, ShapeError
 from reconlib.money import FINE_SCALE, to_decimal
 from reconlib.period import Period
 
 NO_COMPANY = "(no company)"  # vendor account of what is charged for nobody in particular (T19)
-VOID = "Void"
+NOT_CHARGED = ("Void", "Credited")  # a credited invoice is taken back whole, and a corrected one stands beside it
 _CYCLE_MONTHS = {"Monthly": 1, "Annual": 12, "2 Year": 24, "3 Year": 36, "One-Time": 0, "One-time": 0, "Activation": 0}
 _CREDITS = ("rebate", "payment-credit", "service-credit", "invoice-credit")  # may carry no cost of a service, only what is due
 
@@ -72,9 +74,9 @@ def check_window(invoices: list[Mapping[str, Any]], period: Period, source: str)
 
 
 def head(r: Record, source: str, learned: Learned) -> Iterator[Row]:
-    """Keeps an invoice's head for its items' currency; a void one has no items and states no amount."""
+    """Keeps an invoice's head for its items' currency; a void or credited one charges nothing and states no amount."""
     number = r.text("id")
-    is_void = r.optional_text("status") == VOID
+    is_void = r.optional_text("status") in NOT_CHARGED
     carried = _optional_fine(r, "carriedBalance") or Decimal(0)
     learned.heads[number] = {
         "source": source,
@@ -108,7 +110,7 @@ def charge(r: Record, source: str, learned: Learned, invoice_id: str | None) -> 
     product, rows = _product(r, source, learned, kind, subscription)
     if account := _account(r, source, learned, company):
         rows.append(account)
-    is_whole = cost is not None and _is_product(cost, quantity, amount)
+    is_product = cost is not None and _is_product(cost, quantity, amount)
     values = {
         "source": source,
         "charge_id": r.optional_text("id") or f"{within}#{learned.items[within]}",  # the vendor's examples have no id
@@ -125,8 +127,8 @@ def charge(r: Record, source: str, learned: Learned, invoice_id: str | None) -> 
         "term": term,
         "cycle_months": _CYCLE_MONTHS.get(term or ""),
         "quantity_qty": quantity,
-        "list_price": cost,
-        "unit_cost": cost if is_whole else None,  # a prorated or flat item does not say what one unit of it came to
+        "list_price": None if is_product and kind == "prorate" else cost,  # a part's own price is no price of the whole
+        "unit_cost": cost if is_product or _must_be_product(r, kind, start, end) else None,
         "amount": amount,
         "tax_amount": _optional_fine(r, "salesTax"),
         "currency": currency,
@@ -185,6 +187,18 @@ def _last_day(start: date | None, end: date | None) -> date | None:
         (datetime.date(2025, 2, 28), datetime.date(2019, 4, 30))
     """
     return end - timedelta(days=1) if start and end and end > start and end.day == start.day else end
+
+
+def _must_be_product(r: Record, kind: str, start: date | None, end: date | None) -> bool:
+    """Whether an item's total must be its unit cost × quantity: a recurring one, priced a unit, over one whole cycle.
+
+    A part of a cycle, a flat rate, a tier or a markup does not say what one unit of it came to.
+    """
+    months, last = _CYCLE_MONTHS.get(r.optional_text("term") or ""), _last_day(start, end)
+    if kind != "subscription" or r.optional_text("chargeType") != "per" or not months or start is None or last is None:
+        return False
+    rate = (r.optional_text("rateType") or "").casefold()
+    return not rate.startswith(("tiered", "markup")) and last + timedelta(days=1) == add_months(start, months)
 
 
 def _is_product(price: Decimal, quantity: Decimal, amount: Decimal) -> bool:

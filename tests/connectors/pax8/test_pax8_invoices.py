@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from reconlib.connectors import CONNECTORS
 from reconlib.connectors.contract import Fetch
 from reconlib.errors import AuthenticationError, ShapeError
+from reconlib.invoices.arithmetic import check_line
 from reconlib.period import Period
 from reconlib.sandbox.charges import HEAD_OFF
 from reconlib.sandbox.server import serve
@@ -129,15 +130,16 @@ def test_t6_t117_the_heads_total_is_with_tax_and_a_charge_keeps_its_tax_apart(ch
     assert (invoice["invoice_date"], invoice.get("amount")) == (date(2026, 11, 1), None)
 
 
-@pytest.mark.parametrize("more", [{"carriedBalance": 250.0}, {"status": "Void"}])
+@pytest.mark.parametrize("more", [{"carriedBalance": 250.0}, {"status": "Void"}, {"status": "Credited"}])
 def test_t6_a_head_that_states_no_amount_of_its_own_is_held_against_nothing(pax8, read, more):
     pax8.answers["/v1/invoices"] = paged([INVOICE | more])
     tables, _ = read(PAX8, fetch())
     assert [row["total_amount"] for row in tables["vendor_invoices"]] == [None]
 
 
-def test_a_void_invoice_charges_nothing(pax8, read):
-    pax8.answers["/v1/invoices"] = paged([INVOICE | {"status": "Void"}])
+@pytest.mark.parametrize("status", ["Void", "Credited"])
+def test_a_void_or_credited_invoice_charges_nothing(pax8, read, status):
+    pax8.answers["/v1/invoices"] = paged([INVOICE | {"status": status}])
     tables, _ = read(PAX8, fetch())
     assert "vendor_charges" not in tables
     assert pax8.sent("/v1/invoices/i1/items") == []
@@ -165,12 +167,46 @@ def test_t19_a_charge_without_a_company_and_one_of_an_unlisted_company_stay_in_v
         ({"chargeType": "flat", "costTotal": 10.0}, None, date(2026, 10, 31)),
         ({"endPeriod": "2026-11-01"}, Decimal(10), date(2026, 10, 31)),
         ({"type": "rebate", "cost": -10.0, "costTotal": -100.0}, Decimal(-10), date(2026, 10, 31)),
+        ({"chargeType": "per", "costTotal": 120.0}, Decimal(10), date(2026, 10, 31)),  # it must make the amount
+        ({"chargeType": "per", "rateType": "Tiered (Price dependant on quantity)", "costTotal": 120.0}, None, date(2026, 10, 31)),
+        ({"chargeType": "per", "startPeriod": "2026-10-17", "costTotal": 48.39}, None, date(2026, 10, 31)),
     ],
 )
-def test_a_unit_cost_is_given_only_where_it_makes_the_amount(charges, more, unit_cost, end):
+def test_a_unit_cost_is_given_only_where_it_makes_the_amount_or_must(charges, more, unit_cost, end):
     (charge,) = charges(item(**more))
     assert (charge["unit_cost"], charge["end_date"]) == (unit_cost, end)
     assert charge["list_price"] == Decimal(str(more.get("cost", 10)))
+
+
+def checked(charges, *items):
+    """Each item's amount less what it should cost; none where it is right, or says too little."""
+    charges(*items)
+    rows = make_table(CANONICAL["vendor_charges"], charges.tables["vendor_charges"]).to_pylist()
+    made = {row["charge_id"]: (row["amount"], check_line(row, rows)) for row in rows}
+    return {name: round(amount - one.expected_amount, 2) for name, (amount, one) in made.items() if one.is_off}
+
+
+@pytest.mark.parametrize(
+    ("more", "off"),
+    [
+        ({"chargeType": "per", "costTotal": 120.0}, {"x1": Decimal(20)}),
+        ({"chargeType": "per", "costTotal": 90.0}, {"x1": Decimal(-10)}),
+        ({"chargeType": "per", "costTotal": 100.05}, {}),  # within a coin a unit (T78)
+        ({"chargeType": "per", "term": "Annual", "endPeriod": "2027-10-01", "costTotal": 120.0}, {"x1": Decimal(20)}),
+        ({"chargeType": "flat", "costTotal": 120.0}, {}),
+        ({"costTotal": 120.0}, {}),  # it does not say that it is priced a unit
+    ],
+)
+def test_t78_an_item_that_does_not_cost_its_price_times_its_quantity_is_found(charges, more, off):
+    assert checked(charges, item(**more)) == off
+
+
+def test_t73_a_part_priced_as_a_part_is_held_against_the_whole_it_is_of(charges):
+    part = {"id": "x2", "type": "prorate", "startPeriod": "2026-10-17", "quantity": 2, "chargeType": "per"}
+    right, whole = part | {"cost": 4.84, "costTotal": 9.68}, part | {"cost": 10.0, "costTotal": 20.0}
+    assert checked(charges, item(**right)) == {}  # 4.84 is what fifteen days cost: not said to be a month's price
+    assert checked(charges, item(), item(**right)) == {}
+    assert checked(charges, item(), item(**whole)) == {"x2": Decimal("10.32")}  # 20.00 − 2 × 10.00 × 15 ÷ 31
 
 
 @pytest.mark.parametrize(("term", "months"), [("Annual", 12), ("3 Year", 36), ("One-time", 0), ("Arrears", None), ("Lunar", None)])
