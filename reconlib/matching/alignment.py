@@ -1,4 +1,4 @@
-"""Which words of one name the words of another explain, and how far (MATCHING.md: prefix, one typo, abbreviation, glued words, acronym).
+"""Which words of one name the words of another explain, and how far: a beginning, a typo, an abbreviation, glued words, initials.
 
 Credits go from 0 (nothing explains the word) to 1 (the same word). The two sides are treated alike.
 """

@@ -1,6 +1,6 @@
-"""Which pairs are worth comparing: a dozen left rows for each right row, found by letters, words, initials, domains, phones, addresses.
+"""Which pairs are worth comparing: about ten left rows for each right row, found by letters, words, initials, domains, phones, addresses.
 
-MATCHING.md, "The design to build": the union of several indexes. Up to ``SMALL`` rows the nearest of either side are taken.
+The union of several indexes. Up to ``SMALL`` rows the nearest of either side are taken.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What a web or mail domain says of its owner's name: evidence, never a key (MATCHING.md, lesson 7; FIELD.md T24).
+"""What a web or mail domain says of its owner's name: evidence, never a key (FIELD.md T24).
 
-Public mail domains and the MSP's own domain are no evidence. Suffixes come from tldextract's packaged list; nothing is fetched.
+Public mail domains, sites where anybody has a page, and the MSP's own domain are no evidence. Suffixes
+come from tldextract's packaged list; nothing is fetched.
 """
 
 from __future__ import annotations
@@ -19,12 +20,20 @@ PUBLIC_DOMAINS = frozenset(
     comcast.net verizon.net att.net sbcglobal.net bellsouth.net cox.net charter.net earthlink.net optonline.net rogers.com shaw.ca
     sympatico.ca telus.net btinternet.com btconnect.com virginmedia.com sky.com talktalk.net orange.fr wanadoo.fr free.fr laposte.net
     libero.it alice.it tin.it bigpond.com optusnet.com.au xtra.co.nz qq.com 163.com 126.com
-    onmicrosoft.com sharepoint.com""".split()  # noqa: SIM905
+    onmicrosoft.com onmicrosoft.us onmicrosoft.de onmschina.cn sharepoint.com sharepoint.us sharepoint.de sharepoint.cn
+    facebook.com fb.com instagram.com linkedin.com wixsite.com weebly.com wordpress.com squarespace.com godaddysites.com blogspot.com
+    myshopify.com business.site square.site""".split()  # noqa: SIM905 - a hundred quoted words read worse
 )
+_PUBLIC_ABROAD = frozenset(
+    ("aol", "gmx", "googlemail", "hotmail", "live", "msn", "outlook", "rocketmail", "yahoo", "yandex", "ymail")
+)  # yahoo.ca
 _DOORS = frozenset(("www", "www2", "m", "mobile", "app", "apps", "my", "login", "account", "accounts", "secure", "portal", "home", "web"))
 _SOLD_ENDINGS = frozenset(("io", "ai", "co", "me", "tv", "cc", "to", "ly", "fm", "so", "sh", "gg", "im", "is", "it", "la", "eu"))
 _PRIVATE = (".example", ".local", ".lan", ".internal", ".test")  # no public suffix, and still an address
-_TENANTS = (".mail.onmicrosoft.com", ".onmicrosoft.com", ".sharepoint.com")
+_TENANTS = (  # a tenant's name stands before them, in each of Microsoft's clouds
+    *(".mail.onmicrosoft.com", ".onmicrosoft.com", ".onmicrosoft.us", ".onmicrosoft.de", ".partner.onmschina.cn"),
+    *(".sharepoint.com", ".sharepoint.us", ".sharepoint.de", ".sharepoint.cn"),
+)
 _FILLERS = re.compile(
     r"^(?:the|my|get|go|group|grp|global|world|intl|int|inc|corp|co|company|ltd|llc|usa|us|uk|eu|online|web|hq|app|team|mail|info)+$"
 )
@@ -57,14 +66,16 @@ def read_domain(text: object, own: frozenset[str] = frozenset()) -> Domain | Non
     for ending in _TENANTS:
         if host.endswith(ending):
             label = host.removesuffix(ending).rpartition(".")[2]
-            return Domain(label + ending.replace(".mail", ""), label) if label else None
+            tenant = label + ending.removeprefix(".mail")
+            return Domain(tenant, label) if label and tenant not in own else None
     parts = _extract()(host)
     name, suffix = (parts.domain, parts.suffix) if parts.suffix else (".".join(host.split(".")[-2:-1]), host.rpartition(".")[2])
     registered = f"{name}.{suffix}"  # "acme.local" has a suffix that no list knows
-    if not name or not suffix or registered in PUBLIC_DOMAINS or registered in own:
+    ending = suffix.rpartition(".")[2]
+    is_public = registered in PUBLIC_DOMAINS or (name in _PUBLIC_ABROAD and len(ending) == 2)
+    if not name or not suffix or is_public or registered in own:
         return None
     under = " ".join(part for part in parts.subdomain.split(".") if part and part not in _DOORS) if parts.suffix else ""
-    ending = suffix.rpartition(".")[2]
     country = ending if len(ending) == 2 and ending not in _SOLD_ENDINGS else ""
     return Domain(registered, plain_text(name).replace(" ", ""), plain_text(under), country)
 

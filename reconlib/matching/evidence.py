@@ -28,8 +28,8 @@ def set_points(pairs: Pairs) -> np.ndarray:
 
     left, right = pairs.sides.left, pairs.sides.right
     out = np.zeros((len(pairs.left), 3))
-    shared = _shared_ids(pairs.sides.left)
-    skus = Counter(row.sku for row in left if row.sku and row.lent_by is None)
+    shared = _shared_ids(left)
+    skus = Counter(sku for _, sku in {(row.at, row.sku) for row in left if row.sku})
     owners = {one: row.at for row in left for one in row.ids if shared[one] == 1}
     if not any(row.ids or row.sku or row.product for row in right):
         return out

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Evidence by kind: the points of a kind are the sum of its features' points.
 FEATURES: dict[str, str] = {
-    "letters": "name",  # cosine of three-letter pieces
+    "letters": "name",  # cosine of three-letter pieces, of words, or of letters without spaces: the best; 0 where others are nearer
     "same_name": "name",  # all words that count are equal
     "same_letters": "name",  # equal without spaces
     "unexplained": "name",  # share of word weight that nothing on the other side explains, on the side where it is more

@@ -1,4 +1,4 @@
-"""What people decided, as the matcher takes it: positions for ids, rejections apart (MATCHING.md: remembered decisions come first)."""
+"""What people decided, as the matcher takes it: positions for ids, rejections apart."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Known:
 
 
 def read_known(decisions: pd.DataFrame | None, left: pd.DataFrame, right: pd.DataFrame) -> Known:
-    """The decisions in force; of several on one right row, the last.
+    """The decisions in force; of several on one right row, or on one pair, the last.
 
     Raises:
         DataError: a column that is missing, an unknown word, or an id that neither side has.
@@ -55,11 +55,14 @@ def read_known(decisions: pd.DataFrame | None, left: pd.DataFrame, right: pd.Dat
             if a is None:
                 raise DataError(f"{right_id!r} is rejected with nothing", where="decisions, column left_id", hint="name the left row")
             rejected.add((a, b))
+            if mapped.get(b) == a:
+                del mapped[b]
             continue
         mapped.pop(b, None)
         without.discard(b)
         if word == "map" and a is not None:
             mapped[b] = a
+            rejected.discard((a, b))
         else:
             without.add(b)
     return Known(mapped, frozenset(without), frozenset(rejected))

@@ -1,6 +1,6 @@
 """What the analyst's decisions teach: the weights of the evidence first, then how sure a link of so many points is.
 
-The shipped prior counts as ``PRIOR_DECISIONS`` decisions, each decision as one (MATCHING.md, lesson 5).
+The shipped prior counts as ``PRIOR_DECISIONS`` decisions, each decision as one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconlib.matching.known import Known
 
 FEWEST_DECISIONS = 5  # before the weights move
-BEYOND = -4.0  # points: a decision that nothing speaks for was made on other knowledge, or is wrong; it says nothing of the evidence
+BEYOND = -4.0  # points: a decision that nothing speaks for was made on other knowledge, or is wrong; that pair teaches nothing
 FIRMNESS = 1.0  # pull of a shipped weight: one point off costs half as much as a certain decision gone wrong
 
 

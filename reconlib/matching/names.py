@@ -1,4 +1,4 @@
-"""An organisation's or product's name as plain words, its legal form and its numbers apart (MATCHING.md, "The design to build").
+"""An organisation's or product's name as plain words, its legal form and its numbers apart.
 
 Legal forms come from rigour's list of the world's organisation types. Words are never thrown away: what is common weighs little.
 """

@@ -1,6 +1,6 @@
 """Products' names as the matcher compares them: ids and dated aliases first, attributes apart, old words brought to today's.
 
-Microsoft's renames are the reason (MATCHING.md, lesson 2): "Office 365 Business Premium" of 2018 is today's Business Standard, whatever the
+Microsoft's renames are the reason (docs/aliases.md): "Office 365 Business Premium" of 2018 is today's Business Standard, whatever the
 letters say. Only an id or a dated alias knows; data beats algorithm.
 """
 

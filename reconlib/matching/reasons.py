@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from reconlib.matching.alignment import align_words
-from reconlib.matching.contacts import compare_addresses, same_phone
+from reconlib.matching.contacts import compare_addresses, same_house, same_phone
 from reconlib.matching.features import FEATURES, NAMES
 from reconlib.matching.names import LITTLE_WORDS
 from reconlib.matching.scoring import Prior
@@ -64,7 +64,7 @@ def give_reason(left: Row, right: Row, points: Mapping[str, float], words: Mappi
         "alias": "one product by its ids or dated names",
         "domain": _say_domain(left, right),
         "phone": f"phone {right.phone}" if same_phone(left.phone, right.phone) else "",
-        "address": "the same address" if compare_addresses(left.address, right.address)[0] >= 0.5 else "",
+        "address": _say_address(left, right),
         "name": _say_name(left, right, words),
     }
     told = [
@@ -92,6 +92,12 @@ def _say_domain(left: Row, right: Row) -> str:
         return f"domains that both begin with {labels[0]}"
     found = [one.host for row, other in ((left, right), (right, left)) for one in row.domains if other.name.words]
     return f"domain {found[0]} spells the name" if found else ""
+
+
+def _say_address(left: Row, right: Row) -> str:
+    if same_house(left.address, right.address):
+        return "the same address"
+    return "an address like it" if compare_addresses(left.address, right.address)[0] >= 0.5 else ""
 
 
 def _shown(words: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """Log-odds points for a pair, and the probability of a link; both logistic, so that an analyst can read what each fact was worth.
 
-Two steps (MATCHING.md, lesson 5): every pair gets points from its features; then the links that were assigned are calibrated by their
+Two steps: every pair gets points from its features; then the links that were assigned are calibrated by their
 points and their margins to the runners-up. The shipped weights (prior.json) come from public sets by
 ``python -m benchmarks.matching.train``; they weigh as ``PRIOR_DECISIONS`` decisions of the analyst, whose own count as one each.
 """

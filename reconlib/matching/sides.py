@@ -31,7 +31,7 @@ FEWEST_ROWS = 50  # before a side's habits can be told
 ADDED_SHARE, ADDED_TIMES = 0.02, 8
 PLACES = frozenset(
     """america american americas california canada canadian european florida michigan ohio texas ukraine york north northern northwest south
-    southern southwest east eastern west western midwest central us usa""".split()  # noqa: SIM905
+    southern southwest east eastern west western midwest central us usa""".split()  # noqa: SIM905 - thirty quoted words read worse
 )
 _FILLERS = frozenset(("n/a", "na", "none", "null", "nil", "nan", "unknown", "tbd", "tba", "test", "default", "?", "x", "xxx"))
 OWN_ACRONYM = 0.2  # "(FAME)" behind the words it abbreviates says little that is new
@@ -127,13 +127,13 @@ def _read_rows(
         )
         rows.append(first)
         others = [Lent(text, -1) for text in other_names(name)] + list(lent.get(at, ()))
-        rows += [_renamed(first, one) for one in others]
+        rows += [_renamed(first, one, own) for one in others]
     return tuple(rows)
 
 
-def _renamed(row: Row, other: Lent) -> Row:
+def _renamed(row: Row, other: Lent, own: frozenset[str]) -> Row:
     """The row under another name; a web address that was lent is a domain as well."""
-    domain = read_domain(other.name) if looks_like_domain(other.name) else None
+    domain = read_domain(other.name, own) if looks_like_domain(other.name) else None
     name = read_name(name_of(domain) if domain else other.name)
     domains = tuple(dict.fromkeys((*row.domains, domain))) if domain else row.domains
     lent_by = None if other.right_at < 0 else other.right_at
@@ -142,8 +142,9 @@ def _renamed(row: Row, other: Lent) -> Row:
 
 def _id(text: object) -> str:
     """An id as text, a whole number without decimals; empty where a filler stands in its place."""
-    whole = isinstance(text, (int, float)) and not isinstance(text, bool) and text == text // 1
-    plain = str(int(text)) if whole else text.strip() if isinstance(text, str) else ""  # type: ignore[call-overload]
+    plain = text.strip() if isinstance(text, str) else ""
+    if isinstance(text, (int, float)) and not isinstance(text, bool) and text == text // 1:
+        plain = str(int(text))
     return "" if plain.casefold() in _FILLERS or not plain.strip("0.- ") else plain
 
 

@@ -1,4 +1,4 @@
-"""The matcher: for each right row the left row it is, how likely, why, and what comes second (MATCHING.md, "The design to build").
+"""The matcher: for each right row the left row it is, how likely, why, and what comes second (docs/matching.md).
 
 Order of evidence: what people decided, ids, dated aliases, domains, phones and addresses, names. Nothing is decided here.
 """
@@ -230,9 +230,7 @@ def _decided(scored: Scored, found: list[int], left_at: int | None, names: Uniqu
     """One right row people settled: what they said, and what the evidence says of it."""
     if left_at is None:
         return _nothing("decided: it has no partner", None) | {"decided_by": "decision"}
-    at = next((one for one in found if int(scored.pairs.left_at[one]) == left_at), None)
-    if at is None:  # it was rejected once, and then decided
-        return _nothing("decided by a person", None) | {"left_at": left_at, "decided_by": "decision"}
+    at = next(one for one in found if int(scored.pairs.left_at[one]) == left_at)  # decided pairs are always compared
     better = next((float(scored.chances[one]) for one in found if one != at), None)
     told = _explained(scored, at)
     against = contradicts(float(scored.chances[at]), better)

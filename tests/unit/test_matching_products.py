@@ -134,3 +134,26 @@ def test_blank_part_numbers_do_not_make_clients_products(blank: str | None) -> N
     """Read as products, numbers are plans and sizes, and two funds would be told apart by nothing."""
     row = link([{"name": "Harbor Fund II", "sku": blank}], {"name": "Harbor Fund III", "sku": blank, "term": blank})
     assert "number 2 against 3" in row.conflicts
+
+
+def test_a_product_two_services_stand_for_is_not_chosen_between_by_the_name() -> None:
+    """Two services of one product: the nearer name is no reason to take the one without a person (T28)."""
+    premium = {"id": "cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46", "name": "Microsoft 365 Business Premium"}
+    twice = [{"name": "Premium seats, Microsoft 365 Business", "sku": "SPB"}, {"name": "Everything for users", "sku": premium["id"]}]
+    assert link(twice[:1], premium).verdict == "AUTO"
+    row = link(twice, premium)
+    assert (row.left_id, row.verdict, row.conflicts) == ("L0", "PROPOSE", "")
+
+
+def test_a_service_of_another_term_is_no_rival() -> None:
+    terms = [{"name": "M365 Business Premium annual", "sku": "SPB"}, {"name": "M365 Business Premium monthly", "sku": "SPB"}]
+    product = {"id": "cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46", "name": "Microsoft 365 Business Premium", "term": "P1Y"}
+    assert (link(terms, product).left_id, link(terms, product).verdict) == ("L0", "AUTO")
+    assert link(terms, product | {"term": None}).verdict != "AUTO"
+
+
+def test_a_service_under_two_names_carries_its_part_number_once() -> None:
+    """A name with "formerly" in it is read under both; its part number is still one row's."""
+    ours = [{"name": "Quillmark Sign (formerly Inkwell)", "sku": "QM-7"}, {"name": "Backup seat"}]
+    row = link(ours, {"name": "QMSIGN STD", "sku": "QM-7"})
+    assert (row.left_id, row.verdict, row.decided_by) == ("L0", "AUTO", "id")
