@@ -14,26 +14,23 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import SecretStr
 
 from reconlib.connectors.contract import Connector, Fetch, Page, Reject, Row, StoredPage
 from reconlib.connectors.fields import Record, UnreadableError, items, read_json, read_records, read_rows, utc_day
+from reconlib.connectors.partner_center_access import GRAPH, TOKEN_URL, open_graph, open_partner_center
 from reconlib.connectors.partner_center_rows import Numbers, Seen, line_rows, read_line
-from reconlib.connectors.sign_in import ClientCredentials
 from reconlib.connectors.transport import Transport
 from reconlib.errors import DataError, ShapeError, VendorError
 from reconlib.money import FINE_SCALE, to_decimal
 from reconlib.period import Period, parse_period
 
-GRAPH = "https://graph.microsoft.com"
-INVOICES = "https://api.partnercenter.microsoft.com"  # heads are not on Graph
-SCOPES = {GRAPH: "https://graph.microsoft.com/.default", INVOICES: "https://api.partnercenter.microsoft.com/.default"}
 STORES = ("blob.core.windows.net", "dfs.core.windows.net")  # whose names only Microsoft's storage has
 PAGE_SIZE = 500
 POLL_S, WAIT_S = 10.0, 3600.0  # between two looks at an export, and for all of them
 _REPORTS = "v1.0/reports/partners/billing"
+_RIGHT = "check the app's secret and its right PartnerBilling.Read.All, granted in the partner's tenant"
 
 
 def fetch(f: Fetch) -> Iterator[Page]:
@@ -43,12 +40,12 @@ def fetch(f: Fetch) -> Iterator[Page]:
         VendorError: an export failed or did not end, or there are neither invoices nor a currency to ask for unbilled lines in.
     """
     heads: list[Mapping[str, Any]] = []
-    with _open(f, _invoices_at(f.base_url), INVOICES) as transport:
+    with open_partner_center(f, _RIGHT) as transport:  # heads are not on Graph
         for page in _invoice_pages(transport, f.source, f.period):
             yield page
             heads += items(read_json(page.body, where=f"source {f.source}, invoices"), "items", source=f.source, endpoint="invoices")
     ours = [head for head in heads if _is_of(head, f.period, f.source) and not _is_legacy(head) and not _is_note(head)]
-    with _open(f, f.base_url, GRAPH) as transport:
+    with open_graph(f, _RIGHT) as transport:
         for head in ours:
             number = Record(head, f"source {f.source}, invoices", "").text("id")
             question = {"invoiceId": number, "attributeSet": "full"}
@@ -57,20 +54,6 @@ def fetch(f: Fetch) -> Iterator[Page]:
             for currency in _currencies(heads, f.source):
                 question = {"currencyCode": currency, "billingPeriod": which, "attributeSet": "full"}
                 yield from _export(transport, f.source, "unbilled", question)
-
-
-def _open(f: Fetch, address: str, audience: str) -> Transport:
-    tenant = f.credentials["TENANT"].get_secret_value()
-    token_url = f.token_url.replace("{tenant}", quote(tenant, safe=""))
-    client_id, secret = f.credentials["CLIENT_ID"], f.credentials["CLIENT_SECRET"]
-    auth = ClientCredentials(token_url, client_id, secret, source=f.source, extra={"scope": SCOPES[audience]}, now=f.now)
-    hints = dict.fromkeys((400, 401, 403), "check the app's secret and its right PartnerBilling.Read.All, granted in the partner's tenant")
-    return Transport(address.rstrip("/").removesuffix("/v1.0"), source=f.source, auth=auth, hints=hints, sleep=f.sleep, now=f.now)
-
-
-def _invoices_at(base_url: str) -> str:
-    """Where invoices are listed: on Partner Center's own host for Microsoft's public cloud, else beside the exports."""
-    return INVOICES if base_url.rstrip("/").removesuffix("/v1.0") == GRAPH else base_url
 
 
 def _invoice_pages(transport: Transport, source: str, period: Period) -> Iterator[Page]:
@@ -255,5 +238,5 @@ CONNECTOR = Connector(
     role="vendor",
     credential_fields=("TENANT", "CLIENT_ID", "CLIENT_SECRET"),
     base_url=GRAPH,
-    token_url="https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",  # noqa: S106 - an address
+    token_url=TOKEN_URL,
 )

@@ -33,7 +33,7 @@ _TODAY = {old: new for new, olds in RENAMED.items() for old in olds}
 _PERCENT = {"partnerearnedcreditpercentage", "creditpercentage"}  # 15 where the newer column says 0.15
 _NEEDED = ("customerId", "productId", "skuId", "chargeType", "billableQuantity", "effectiveUnitPrice", "subtotal", "currency")
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T].*)?")
-_MONTHS = {"monthly": 1, "annual": 12, "annually": 12, "yearly": 12, "triennial": 36, "triennially": 36, "quarterly": 3}
+CYCLE_MONTHS = {"monthly": 1, "annual": 12, "annually": 12, "yearly": 12, "triennial": 36, "triennially": 36, "quarterly": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +162,8 @@ def charge_rows(line: Line, source: str, number: str, *, is_billed: bool, seen: 
     term_start, term_end = line.day("subscriptionStartDate"), line.day("subscriptionEndDate")
     described = line.text("subscriptionDescription")
     kind = product_class(line.text("publisherName") or "", term or "", described or "", has_end=end is not None)
-    cycle = _MONTHS.get((line.text("billingFrequency") or "").lower())
-    length = _term_words(term_start, term_end, cycle)
+    cycle = CYCLE_MONTHS.get((line.text("billingFrequency") or "").lower())
+    length = term_words(_months(term_start, term_end), cycle)
     product_id = f"{product}:{sku}" + (f"|{length}" if length else "")
     invoice = line.text("invoiceNumber")
     marks = [mark for mark in (line.text("productQualifiers"), line.text("priceAdjustmentDescription")) if mark]
@@ -243,12 +243,21 @@ def product_class(publisher: str, term: str, description: str, *, has_end: bool)
     return "perpetual" if not words and not has_end else "azure"
 
 
-def _term_words(start: date | None, end: date | None, cycle: int | None) -> str | None:
-    """Term and plan in months, by the subscription's days: the wording has no fixed form (T82)."""
+def term_words(months: int | None, cycle: int | None) -> str | None:
+    """Term and plan in months, as a product's id and term say them; null where there is no term.
+
+    Example:
+        >>> term_words(12, 1), term_words(36, None), term_words(None, 1)
+        ('12 months, billed every 1', '36 months, billed once', None)
+    """
+    return f"{months} months, billed {'once' if not cycle else f'every {cycle}'}" if months else None
+
+
+def _months(start: date | None, end: date | None) -> int | None:
+    """Months of a term by the subscription's days: the wording has no fixed form (T82)."""
     if start is None or end is None:
         return None
-    months = max(1, round(((end - start).days + 1) / 30.44))
-    return f"{months} months, billed {'once' if not cycle else f'every {cycle}'}"
+    return max(1, round(((end - start).days + 1) / 30.44))
 
 
 def _rounded(number: Decimal) -> Decimal:

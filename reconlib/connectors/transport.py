@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, NoReturn, Self
 from urllib.parse import quote
@@ -23,7 +22,7 @@ from pydantic import SecretStr
 
 from reconlib.connectors.addresses import check_address, is_loopback_host, origin, read_url, request_line, show_url
 from reconlib.connectors.fields import read_json
-from reconlib.connectors.pace import Bucket
+from reconlib.connectors.pace import Bucket, retry_after
 from reconlib.connectors.sign_in import TokenRefusedError
 from reconlib.errors import AuthenticationError, ReconError, ShapeError, VendorError
 
@@ -92,8 +91,10 @@ class Transport:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def get(self, endpoint: str, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
-        """Answer to ``path`` below the base address; ``endpoint`` is the name errors use.
+    def get(
+        self, endpoint: str, path: str, params: Mapping[str, str | int] | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Answer to ``path`` below the base address; ``endpoint`` is the name errors use, ``headers`` those of this question alone.
 
         Raises:
             AuthenticationError: the credentials are refused.
@@ -101,7 +102,7 @@ class Transport:
             ShapeError: the answer is cut or not JSON.
         """
         base = str(self._base).rstrip("/")
-        return self._answer(endpoint, httpx.URL(f"{base}/{path.lstrip('/')}", params=dict(params) if params else None))
+        return self._answer(endpoint, httpx.URL(f"{base}/{path.lstrip('/')}", params=dict(params) if params else None), headers)
 
     def follow(self, endpoint: str, next_url: str) -> Answer:
         """Answer to a next link the vendor sent, if it stays on the vendor's own origin.
@@ -131,7 +132,7 @@ class Transport:
             AuthenticationError, VendorError, ShapeError: as ``get``.
         """
         response = self._send(endpoint, self._own(place, "the answer", endpoint))
-        return read_json(response.content, where=self._where(endpoint)), _retry_after(response, self._now)
+        return read_json(response.content, where=self._where(endpoint)), retry_after(response.headers, self._now)
 
     def wait(self, endpoint: str, seconds: float) -> None:
         """Wait as a vendor asked, if a run can."""
@@ -169,27 +170,35 @@ class Transport:
             )
         return url
 
-    def _answer(self, endpoint: str, url: httpx.URL) -> Answer:
-        line, whole = request_line(url), str(url)
+    def _answer(self, endpoint: str, url: httpx.URL, headers: Mapping[str, str] | None = None) -> Answer:
+        line, whole = request_line(url), f"{url} {sorted((headers or {}).items())}"
         if whole in self._asked:
             raise VendorError(f"the pages lead in a circle: {line} again", where=self._where(endpoint), hint="tell the vendor")
         if len(self._asked) >= self._max_pages:
             raise VendorError(f"more than {self._max_pages} pages", where=self._where(endpoint), hint="the paging may not end")
         self._asked.add(whole)
-        response = self._send(endpoint, url)
+        response = self._send(endpoint, url, headers=headers)
         content = read_json(response.content, where=self._where(endpoint))
         next_url = response.links.get("next", {}).get("url")
         return Answer(response.content, content, dict(response.headers), next_url, line)
 
-    def _send(self, endpoint: str, url: httpx.URL, *, question: Mapping[str, str] | None = None, is_signed: bool = False) -> httpx.Response:
+    def _send(
+        self,
+        endpoint: str,
+        url: httpx.URL,
+        *,
+        question: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        is_signed: bool = False,
+    ) -> httpx.Response:
         """The answer with status 200, or 202 to a question, after as many tries as allowed. A signed address carries no credentials."""
         for attempt in range(1, MAX_TRIES + 1):
             if self._bucket:
                 self._bucket.take()
             try:
-                response = self._once(url, question, is_signed=is_signed)
+                response = self._once(url, question, headers, is_signed=is_signed)
             except TokenRefusedError as refused:
-                wait = None if refused.response.status_code not in (429, 503) else _retry_after(refused.response, self._now)
+                wait = None if refused.response.status_code not in (429, 503) else retry_after(refused.response.headers, self._now)
                 if wait is None or attempt == MAX_TRIES:
                     self._refuse("token", refused.response)
                 self._wait("token", wait)
@@ -205,15 +214,17 @@ class Transport:
                 return response
             if response.status_code not in _RETRIED or attempt == MAX_TRIES:
                 self._refuse(endpoint, response)
-            wait = _retry_after(response, self._now)
+            wait = retry_after(response.headers, self._now)
             self._wait(endpoint, BACK_OFF_S * 2 ** (attempt - 1) if wait is None else wait)
         raise AssertionError("unreachable")
 
-    def _once(self, url: httpx.URL, question: Mapping[str, str] | None, *, is_signed: bool) -> httpx.Response:
+    def _once(
+        self, url: httpx.URL, question: Mapping[str, str] | None, headers: Mapping[str, str] | None, *, is_signed: bool
+    ) -> httpx.Response:
         if is_signed:  # sent bare: neither credentials nor headers nor cookies of this vendor
             return self._client.send(httpx.Request("GET", url), auth=None)
         if question is None:
-            return self._client.get(url, auth=self._auth)
+            return self._client.get(url, auth=self._auth, headers=headers)
         return self._client.send(self._client.build_request("POST", url, json=dict(question)), auth=self._auth)
 
     def _wait(self, endpoint: str, seconds: float) -> None:
@@ -267,27 +278,6 @@ def _sendable(headers: Mapping[str, str], source: str) -> Mapping[str, str]:
 def _certificates(trust_env: bool) -> ssl.SSLContext:  # noqa: FBT001 - named as httpx names it
     """Trusted authorities, loaded once: a transport may be opened for each of many tenants."""
     return httpx.create_ssl_context(trust_env=trust_env)
-
-
-def _retry_after(response: httpx.Response, now: Callable[[], datetime]) -> float | None:
-    """Seconds a vendor asks to wait, written as seconds or as a date; null when it does not say."""
-    text = response.headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,12}(\.\d+)?", text, re.ASCII):
-        return float(text)
-    until = _http_date(text)
-    if until is None:
-        return None
-    sent = _http_date(response.headers.get("Date", "")) or now()  # the vendor's clock, where it shows it
-    return max(0.0, (until - sent).total_seconds())
-
-
-def _http_date(text: str) -> datetime | None:
-    """Moment of a header; one without a zone is UTC, whatever this machine's zone is."""
-    try:
-        at = parsedate_to_datetime(text)
-        return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _without_query(record: logging.LogRecord) -> bool:

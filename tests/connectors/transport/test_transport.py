@@ -176,6 +176,17 @@ def test_pages_in_a_circle_end():
     assert len(fake.requests) == 1
 
 
+def test_pages_told_apart_by_a_header_are_no_circle_and_the_header_is_of_its_own_page():
+    fake = Fake(ok())
+    with fake.open() as transport:
+        for cursor in ("a", "b"):
+            transport.get("products", "products", headers={"Cursor": cursor})
+        transport.get("products", "products")
+        with pytest.raises(VendorError, match="circle"):
+            transport.get("products", "products", headers={"Cursor": "a"})
+    assert [r.headers.get("Cursor") for r in fake.requests] == ["a", "b", None]
+
+
 def test_pages_without_end_end():
     fake = Fake(ok())
     with fake.open(max_pages=3) as transport:
