@@ -21,7 +21,7 @@ from reconlib.mapping import Decisions, measure_stakes, suggest_accounts, sugges
 from reconlib.period import Period
 from reconlib.rates import Rates
 from reconlib.rules import Rules
-from reconlib.splits import map_parts, split_accounts, split_stakes
+from reconlib.splits import named_parts, split_accounts, split_stakes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,11 +85,12 @@ def map_vendors(
     on_accounts, on_products = measure_stakes({**tables, "usage_records": usage}, as_of=as_of)
     accounts_before, products_before = (table.to_pylist() for table in before) if before else ([], [])
     own = {row["domain"] for row in tables["clients"].to_pylist() if {row["client_id"], row["client_code"]} & set(rules.own_clients)}
-    suggested = suggest_accounts(
+    mapped = suggest_accounts(
         *(tables["clients"], accounts, decisions, on_accounts),
         before=accounts_before,
         one_each=one_each,
         own_domains={domain for domain in own if domain},
+        ruled=named_parts(rules, tables["clients"]),
     )
     products = suggest_products(
         *(tables["services"], tables["vendor_products"], decisions, on_products),
@@ -99,7 +100,7 @@ def map_vendors(
         aliases=aliases,
         as_of=as_of,
     )
-    return map_parts(suggested, tables["clients"], rules), products
+    return mapped, products
 
 
 def run_stages(inputs: Inputs, rules: Rules) -> Made:

@@ -5,12 +5,13 @@ The exception is one client's: elsewhere the product counts as before. There it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconlib.errors import SettingsError, nearest
+from reconlib.errors import SettingsError
 from reconlib.rules import Rules
+from reconlib.rules.names import Named
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,19 +40,19 @@ def moved_products(rules: Rules, tables: Mapping[str, pa.Table]) -> list[Moved]:
     """Every exception with its products; of the canonical tables, clients, services and vendor_products are read.
 
     Raises:
-        SettingsError: a client or service nobody knows, a service that counts nothing, or a product of one client moved twice.
+        SettingsError: a client or service nobody knows or several share, a service that counts nothing, or a client's product moved twice.
     """
     if not rules.product_overrides:
         return []
     clients, services, products = (tables[name].to_pylist() for name in ("clients", "services", "vendor_products"))
-    by_client, by_service = _names(clients, "client"), _names(services, "service")
+    by_client, by_service = Named(clients, "client"), Named(services, "service")
     about = {row["service_id"]: row for row in services}
     claimed: dict[tuple[str, str, str], str] = {}
     found = []
     for number, one in enumerate(rules.product_overrides):
         key = f"product_overrides.{number}"
-        client = _known(one.client, by_client, rules.where(f"{key}.client"))
-        service = _known(one.service, by_service, rules.where(f"{key}.service"))
+        client = by_client.find(one.client, rules.where(f"{key}.client"))
+        service = by_service.find(one.service, rules.where(f"{key}.service"))
         rule = rules.services.get(about[service]["service_code"])
         if rule is not None and rule.basis in NOT_COUNTED:
             said = f"{one.service!r} has basis {rule.basis}: nothing counts for it"
@@ -71,14 +72,3 @@ def moved_products(rules: Rules, tables: Mapping[str, pa.Table]) -> list[Moved]:
 def _words(product: Row) -> set[str | None]:
     """What a rule may call a vendor product."""
     return {product["vendor_product_id"], product["sku"], product["product_name"]}
-
-
-def _names(rows: Sequence[Row], what: str) -> dict[str, str]:
-    codes = {row[f"{what}_code"]: row[f"{what}_id"] for row in rows if row[f"{what}_code"]}
-    return codes | {row[f"{what}_id"]: row[f"{what}_id"] for row in rows}  # an id wins over a code
-
-
-def _known(name: str, known: Mapping[str, str], where: str) -> str:
-    if name not in known:
-        raise SettingsError(f"nothing is called {name!r}", where=where, hint=nearest(name, known))
-    return known[name]

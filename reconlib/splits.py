@@ -19,7 +19,8 @@ from reconlib.engine import DUCKDB, Engine, read_sql, run_sql
 from reconlib.errors import SettingsError, TieOutError, nearest
 from reconlib.rules import Rules
 from reconlib.rules.accounts import DOMAIN, NO_PART
-from reconlib.schema import ACCOUNT_MAPPING, CANONICAL, make_table
+from reconlib.rules.names import Named
+from reconlib.schema import CANONICAL, make_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = dict[str, Any]
+_TENANTS_OWN = ("external_id", "tenant_id", "email", "phone", "address")  # evidence of whose the tenant is: it says nothing of a part
 
 
 def split_accounts(accounts: pa.Table, rules: Rules, complete: Collection[str]) -> pa.Table:
@@ -40,6 +42,7 @@ def split_accounts(accounts: pa.Table, rules: Rules, complete: Collection[str]) 
     if not rules.tenant_splits:
         return accounts
     rows = {(row["source"], row["vendor_account_id"]): row for row in accounts.to_pylist()}
+    listed = frozenset(rows)
     split: dict[Account, str] = {}
     for number, one in enumerate(rules.tenant_splits):
         key, where = (one.source, one.account), rules.where(f"tenant_splits.{number}.account")
@@ -48,10 +51,10 @@ def split_accounts(accounts: pa.Table, rules: Rules, complete: Collection[str]) 
                 f"account {one.account!r} of {one.source} is split twice", where=where, hint=f"keep one; the other is {split[key]}"
             )
         split[key] = where
-        if key not in rows:
+        if key not in listed:
             if one.source not in complete:
                 continue  # it failed, and lists nothing
-            known = [account for source, account in rows if source == one.source]
+            known = [account for source, account in listed if source == one.source]
             raise SettingsError(f"source {one.source!r} lists no account {one.account!r}", where=where, hint=nearest(one.account, known))
         tenant = rows[key]
         for name, part in one.parts.items():
@@ -64,50 +67,28 @@ def split_accounts(accounts: pa.Table, rules: Rules, complete: Collection[str]) 
                     hint=hint,
                 )
             domain = one.wanted(part)[0] if one.by == DOMAIN else None
-            rows[made] = tenant | {
-                "vendor_account_id": made[1],
-                "account_name": f"{tenant['account_name']} / {name}",
-                "domain": domain,
-                "external_id": None,
-                "tenant_id": None,
-            }
+            about = dict.fromkeys(_TENANTS_OWN) | {"vendor_account_id": made[1], "domain": domain}
+            rows[made] = tenant | about | {"account_name": f"{tenant['account_name']} / {name}"}
         rows[key] = tenant | {"account_name": f"{tenant['account_name']} / {NO_PART}"}
     return make_table(CANONICAL["vendor_accounts"], list(rows.values()))
 
 
-def map_parts(mapping: pa.Table, clients: pa.Table, rules: Rules) -> pa.Table:
-    """ACCOUNT_MAPPING with every part whose rule names a client on that client; what a person decided about a part stands before it.
+def named_parts(rules: Rules, clients: pa.Table) -> dict[Account, tuple[str, str]]:
+    """Client of every part whose rule names one, and the rule's key.
 
     Raises:
-        SettingsError: a part names a client the PSA does not have.
+        SettingsError: a part names a client the PSA does not have, or that several share.
     """
-    named = {
-        (one.source, one.part_id(name)): (f"tenant_splits.{number}.parts.{name}", part.client)
+    named = [
+        (one, f"tenant_splits.{number}.parts.{name}", name, part.client)
         for number, one in enumerate(rules.tenant_splits)
         for name, part in one.parts.items()
         if part.client is not None
-    }
+    ]
     if not named:
-        return mapping
-    known = clients.to_pylist()
-    ids = {row["client_code"]: row["client_id"] for row in known if row["client_code"]} | {
-        row["client_id"]: row["client_id"] for row in known
-    }
-    names = {row["client_id"]: row["client_name"] for row in known}
-    rows = mapping.to_pylist()
-    for place, row in enumerate(rows):
-        key, client = named.get((row["source"], row["vendor_account_id"]), ("", None))
-        if client is None or row["decided_by"] == "decision":
-            continue
-        if client not in ids:
-            raise SettingsError(f"nothing is called {client!r}", where=rules.where(f"{key}.client"), hint=nearest(client, ids))
-        kept = {name: row[name] for name in _STAYS if name in row}
-        link = {"state": "mapped", "client_id": ids[client], "client_name": names[ids[client]], "decided_by": "rule"}
-        rows[place] = {**kept, **link, "doubt": Decimal(0), "reason": f"named by {key}"}
-    return make_table(ACCOUNT_MAPPING, [{name: row.get(name) for name in ACCOUNT_MAPPING.names()} for row in rows])
-
-
-_STAYS = ("source", "vendor_account_id", "account_name", "domain", "evidence", "units_qty", "monthly_cost", "currency", "stake")
+        return {}
+    known = Named(clients.to_pylist(), "client")
+    return {(one.source, one.part_id(name)): (known.find(client, rules.where(f"{key}.client")), key) for one, key, name, client in named}
 
 
 def split_inputs(

@@ -188,9 +188,10 @@ def make_tables(
 
 
 def _client(name: str, row: Mapping[str, str]) -> Row:
-    made = {"client_id": name, "client_name": row.get("name", name), "client_code": name, "currency": row.get("currency")}
+    made = {"client_id": name, "client_name": row.get("name", name), "client_code": row.get("code", name), "domain": row.get("domain")}
     return {
         **made,
+        "currency": row.get("currency"),
         "is_deleted": "deleted" in row,
         "is_billable": row.get("billable", "yes") == "yes",
         "source": "psa",

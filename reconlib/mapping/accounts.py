@@ -1,13 +1,15 @@
 """Every vendor account with its client: what stands, what the evidence suggests, and where the two disagree (FIELD.md T14, T21, T25).
 
-The first that applies stands: a person's decision, the PSA id the account carries, the Microsoft tenant it shares with an account that
-stands, the client it had last month under the same id, a name equal character for character and unique on both sides.
+The first that applies stands: a person's decision, a rule that names the account's client, the PSA id the account carries, the Microsoft
+tenant it shares with an account that stands, the client it had last month under the same id, a name equal character for character and
+unique on both sides.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from reconlib.mapping.changes import find_changes, is_copy
@@ -34,6 +36,7 @@ def suggest_accounts(
     before: Iterable[Mapping[str, Any]] = (),
     one_each: Collection[str] = (),
     own_domains: Collection[str] = (),
+    ruled: Mapping[Key, tuple[str, str]] = MappingProxyType({}),
 ) -> pa.Table:
     """Every vendor account with its client, state and verdict. Returns ACCOUNT_MAPPING.
 
@@ -45,6 +48,7 @@ def suggest_accounts(
         before: rows of last month's ACCOUNT_MAPPING.
         one_each: sources in which a client has one account; others may have several.
         own_domains: the MSP's own, which say nothing about a client.
+        ruled: client of the accounts whose client a rule names, and the rule's key (T32).
     """
     listed, rows, before = clients.to_pylist(), accounts.to_pylist(), list(before)
     ours = {row["client_id"]: _as_ours(row) for row in listed}
@@ -52,7 +56,10 @@ def suggest_accounts(
     decided = {_key(row): decisions.get(("account", *_key(row))) for row in rows}
     asked = {_key(row): asked_again("account", decided[_key(row)], row, ours) for row in rows}
     changes = find_changes("account", rows, before)
-    settled = _settle(rows, ours, live, decided, {key: (*pair, changes.get(key)) for key, pair in asked.items()}, before)
+    stands = _decide(rows, decided, ours)
+    for key, (client, rule) in ruled.items():
+        stands.setdefault(key, mapped(client, "rule", f"named by {rule}"))
+    settled = _settle(rows, live, stands, {key: (*pair, changes.get(key)) for key, pair in asked.items()}, before)
     judged = _judge(rows, live, decided, settled, asked, one_each, own_domains)
     links = {}
     for row in rows:
@@ -68,8 +75,8 @@ def suggest_accounts(
     out = []
     for row in rows:
         key = _key(row)
-        client = ours.get(links[key].get("id"), {})
-        link = quiet_accepted("account", links[key], decided[key], row, client, against.get(key, ()))
+        mine = ours.get(links[key].get("id"), {})
+        link = quiet_accepted("account", links[key], decided[key], row, mine, against.get(key, ()))
         change = changes.get(key) or _moved(link, had.get(key))
         about = {**ours.get(link.pop("id", None), {}), "runner_up_name": ours.get(link.get("runner_up_id"), {}).get("client_name")}
         kept = {name: row[name] for name in _KEPT}
@@ -79,14 +86,16 @@ def suggest_accounts(
 
 def _settle(
     rows: Sequence[Row],
-    ours: Mapping[str, Row],
     live: Sequence[Row],
-    decided: Mapping[Key, Decided | None],
+    stands: Mapping[Key, Row],
     asked: Mapping[Key, tuple[frozenset[str], dict[str, str], str | None]],
     before: Iterable[Mapping[str, Any]],
 ) -> dict[Key, Row]:
-    """What stands without the matcher, by account. ``asked``: rejected clients, those asked again, and what changed."""
-    found = _decide(rows, decided, ours)
+    """What stands without the matcher, by account.
+
+    ``stands``: what people and rules say. ``asked``: rejected clients, those asked again, and what changed.
+    """
+    found = dict(stands)
     known = {row["client_id"] for row in live}
     ids = _unique({r["client_code"]: r["client_id"] for r in live if r["client_code"]}, [r["client_code"] for r in live])
     ids |= {client: client for client in known}
@@ -168,7 +177,7 @@ def _judge(
                 standing.append({"right_id": _joint(row), "left_id": None, "decision": "exclude"})
             elif link.get("id") in known and link["decided_by"] == "exact_name":
                 named[_joint(row)] = link["id"]
-            elif link.get("id") in known:
+            elif link.get("id") in known and link["decided_by"] != "rule":  # a rule says nothing about names
                 standing.append({"right_id": _joint(row), "left_id": link["id"], "decision": "map"})
             rejected = sorted(asked[_key(row)][0] & known)
             standing += [{"right_id": _joint(row), "left_id": client, "decision": "reject"} for client in rejected]

@@ -200,3 +200,11 @@ def closed_by(overrides: list[ProductOverride]) -> str:
     )
     (gate,) = [gate for gate in gates if gate.name == "exclusions"]
     return "" if gate.ok else gate.detail
+
+
+def test_t14_t130_a_code_is_the_clients_that_is_in_use_not_its_deleted_twins() -> None:
+    clients = "client  code  deleted\nBlue  BLUE  -\nOld  BLUE  deleted"
+    move = MOVE | {"client": "BLUE"}
+    assert used(moved_month(move, clients=clients))["Blue", "PREMIUM"] == 6
+    with pytest.raises(SettingsError, match=r"product_overrides\.0\.client: 2 clients have the code 'BLUE'"):
+        moved_month(move, clients=clients.replace("BLUE  deleted", "BLUE  -"))

@@ -10,7 +10,7 @@ import pytest
 from small_month import Result, run_month
 
 from reconlib.errors import SettingsError, TieOutError
-from reconlib.splits import check_splits, unmatched_parts
+from reconlib.splits import check_splits, split_accounts, unmatched_parts
 
 PEOPLE = """
 account  product  name                qty
@@ -177,6 +177,57 @@ def test_t32_a_wrong_split_names_its_key(change: dict[str, Any], said: str) -> N
     with pytest.raises(SettingsError) as error:
         split_month(GROUPED, split=BY_DOMAIN | change)
     assert said in str(error.value)
+
+
+DENTAL = "client  name  code  domain  deleted\nd0  Dental Studio  DENT  -  deleted\nd1  Dental Studio  DENT  dental.example  -"
+
+
+def test_t14_t32_a_code_is_the_clients_that_is_in_use_not_its_deleted_twins() -> None:
+    split = BY_DOMAIN | {"parts": {"dental": {"values": ["dental.example"], "client": "DENT"}}}
+    month = split_month(split=split, clients=DENTAL, lines="client  service  qty\nd1  mail  2\nHQ  mail  3\n")
+    assert used(month) == {"d1": 2, "HQ": 3, "Other": 1}
+    both = DENTAL.replace("-  deleted", "-  -")
+    with pytest.raises(SettingsError, match=r"parts\.dental\.client: 2 clients have the code 'DENT'\nHint: use the client id: d0, d1"):
+        split_month(split=split, clients=both)
+
+
+def test_t32_a_part_says_what_the_evidence_says_of_the_client_its_rule_names() -> None:
+    def part(client: str, clients: str = DENTAL) -> dict[str, Any]:
+        split = BY_DOMAIN | {"parts": {"dental": {"values": ["dental.example"], "client": client}}}
+        (row,) = [row for row in split_month(split=split, clients=clients).accounts if row["vendor_account_id"] == "group/dental"]
+        return row
+
+    agreed = part("d1")
+    assert (agreed["state"], agreed["decided_by"], agreed["client_code"], agreed["doubt"]) == ("mapped", "rule", "DENT", 0)
+    assert agreed["verdict"] in ("AUTO", "PROPOSE")
+    assert agreed["points_domain"] > 0
+    assert agreed["reason"] == "named by tenant_splits.0.parts.dental"
+    assert (part("HQ")["client_id"], part("HQ")["verdict"], part("HQ")["probability"]) == ("HQ", None, None)
+    gone = part("d0")
+    assert (gone["client_id"], gone["verdict"], gone["conflicts"]) == ("d0", "CONTRADICTION", "the client is in the PSA's recycle bin")
+
+
+def test_t32_what_speaks_for_the_tenants_client_does_not_speak_for_its_parts() -> None:
+    from reconlib.rules import Rules
+    from reconlib.schema import CANONICAL, make_table
+    from reconlib.settings import parse
+
+    tenant = {"source": "vendor", "vendor_account_id": "group", "account_name": "Group", "domain": "group.example", "evidence": "v/1"}
+    tenant |= {"email": "it@group.example", "phone": "+1 555 0100", "address": "1 Main St", "tenant_id": "t", "external_id": "x"}
+    accounts = make_table(CANONICAL["vendor_accounts"], [tenant])
+    rules = parse({"version": 1, "tenant_splits": [BY_DOMAIN]}, Rules, where="test")
+    made = {row["vendor_account_id"]: row for row in split_accounts(accounts, rules, {"vendor"}).to_pylist()}
+    assert made["group"] == {**accounts.to_pylist()[0], "account_name": "Group / remainder"}
+    assert {name for name, value in made["group/dental"].items() if value} == {
+        "source", "vendor_account_id", "account_name", "domain", "evidence"
+    }  # fmt: skip
+    assert (made["group/dental"]["domain"], made["group/lab"]["domain"]) == ("dental.example", "lab.example")
+
+
+def test_t32_a_part_is_not_split_again() -> None:
+    twice = BY_DOMAIN | {"account": "group/dental", "parts": {"north": ["north.example"]}}
+    with pytest.raises(SettingsError, match=r"tenant_splits\.1\.account: source 'vendor' lists no account 'group/dental'"):
+        run_month(LINES, usage=PEOPLE, rules={"tenant_splits": [BY_DOMAIN, twice]})
 
 
 def test_t32_a_tenant_is_split_once() -> None:
