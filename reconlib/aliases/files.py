@@ -132,9 +132,12 @@ def _alias_rows(text: str, where: str, *, kinds: tuple[str, ...]) -> Iterator[Ro
         if since and until and until < since:
             raise DataError(f"ends on {until}, before it begins on {since}", where=f"{here}, column until", hint="swap or mend the dates")
         value = check_value(_filled(cells, "value", here), f"{here}, column value")
+        if cells["kind"] in ("name", "product") and not any(sign.isalnum() for sign in value):
+            raise DataError(f"{value!r} is no name", where=f"{here}, column value", hint="it has no letter and no digit")
         if cells["kind"] == "guid" and not GUID.fullmatch(value.lower()):
             raise DataError(f"{value!r} is no GUID", where=f"{here}, column value", hint="such as cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46")
-        yield Row(Alias(_product_key(cells["product"], here), cells["kind"], value, since, until, _filled(cells, "source", here)), here)
+        source = check_value(_filled(cells, "source", here), f"{here}, column source", "source")
+        yield Row(Alias(_product_key(cells["product"], here), cells["kind"], value, since, until, source), here)
 
 
 def _lines(text: str, where: str, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -167,14 +170,14 @@ def _filled(cells: dict[str, str], column: str, here: str) -> str:
     return cells[column]
 
 
-def check_value(text: str, where: str) -> str:
-    """The text, unless a spreadsheet would run it or a terminal would obey it.
+def check_value(text: str, where: str, what: str = "name or id") -> str:
+    """The text, unless a spreadsheet would run it or a terminal would obey it; ``what`` it should be.
 
     Raises:
         DataError: it begins like a formula, or holds a control character.
     """
     if text.startswith(("=", "+", "-", "@")) or not text.isprintable():
-        raise DataError(f"{text!r} is no name or id", where=where, hint="it begins like a formula, or holds a character nobody sees")
+        raise DataError(f"{text!r} is no {what}", where=where, hint="it begins like a formula, or holds a character nobody sees")
     return text
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import date, time
 from pathlib import Path
 
 from reconlib.aliases.attributes import split_attributes
 from reconlib.aliases.files import GUID, check_value
 from reconlib.aliases.gathering import Gatherer, Imported
-from reconlib.aliases.table import AliasTable
-from reconlib.connectors.cells import Cell, read_text
+from reconlib.aliases.table import ID_KINDS, AliasTable, Product, name_key
+from reconlib.aliases.words import plain_words
+from reconlib.connectors.cells import Cell, UnreadableCell, read_text
 from reconlib.connectors.file_table import FileTable, read_table
 from reconlib.connectors.profile import Profile, plain
 from reconlib.errors import DataError, SettingsError, nearest
@@ -69,11 +70,12 @@ def read_price_list(
         (here, cells | {"vendor": cells["vendor"] or vendor}) for here, cells in _rows(path, PRICE_LIST, columns or {}, needed=("name",))
     ]
     seen: dict[str, tuple[str, str]] = {}  # id -> name and row that had it first
+    keys = {product.key: name_key(product.name) for product in table.products.values()}  # of products, to what they are called
     for here, cells in sorted(rows, key=lambda row: plain(row[1]["segment"]) not in _COMMERCIAL):
         name, ids = _titled(cells), _ids(cells, here)
         if _seen_before(seen, ids, name, here):
             continue
-        key = _product_of(cells, name, ids, table, here)
+        key = _product_of(cells, name, ids, table, here) or _new_key(cells, name, ids, keys, here)
         seen |= {value.casefold(): (name, here) for kind, value in ids.items() if kind != "string_id"}
         found.add_product(key, name, label=cells["string_id"] or next(iter(ids.values())))
         for kind, value in ids.items():
@@ -117,9 +119,14 @@ def _place(table: FileTable, headers: tuple[str, ...]) -> int | None:
 def _text(cells: list[Cell], place: int | None, table: FileTable, here: str) -> str:
     if place is None or place >= len(cells):
         return ""
-    cell = cells[place]
-    text = "" if isinstance(cell, datetime) else " ".join(read_text(cell).split())
-    return check_value(text, f"{here}, column {table.header[place]}") if text else ""
+    cell, where = cells[place], f"{here}, column {table.header[place]}"
+    if isinstance(cell, (date, time)):
+        raise DataError(f"{cell} is a date or a time", where=where, hint="Excel made it of a name or number; format the column as text")
+    try:
+        text = " ".join(read_text(cell).split())
+    except UnreadableCell as error:
+        raise DataError(f"{cell!r} is no name or id", where=where, hint=str(error)) from None
+    return check_value(text, where) if text else ""
 
 
 def _guid(text: str, here: str) -> str:
@@ -164,19 +171,33 @@ def _seen_before(seen: Mapping[str, tuple[str, str]], ids: Mapping[str, str], na
     return bool(own) and all(value.casefold() in seen for value in own)
 
 
-def _product_of(cells: Mapping[str, str], name: str, ids: Mapping[str, str], table: AliasTable, here: str) -> str:
-    """Key of the product a row is about: by its GUID, by an id or a name the table knows, else a key of its own."""
+def _product_of(cells: Mapping[str, str], name: str, ids: Mapping[str, str], table: AliasTable, here: str) -> str | None:
+    """Key of the product a row is about: by its GUID, by an id or a name the table knows; none where it is a new one."""
     if cells["guid"]:
         return _guid(cells["guid"], here)
     for value in (*ids.values(), name):
         found = [alias for alias in table.find(value) if alias.until is None] or list(table.find(value))
-        if len(found) == 1:
+        if len(found) == 1 and (found[0].kind in ID_KINDS or _may_be_of(cells["vendor"], name, table.products[found[0].product])):
             return found[0].product
+    return None
+
+
+def _may_be_of(vendor: str, name: str, product: Product) -> bool:
+    """Whether a name means a product: its vendor says so, or the name does, or nobody says whose it is. Many sell "Audio Conferencing"."""
+    owner, said = set(plain_words(product.vendor)), set(plain_words(vendor))
+    return not said or owner <= said or said <= owner or owner <= set(plain_words(name))
+
+
+def _new_key(cells: Mapping[str, str], name: str, ids: Mapping[str, str], keys: dict[str, str], here: str) -> str:
+    """Key of a new product by vendor and name, with its id where another product has that key: "Gold+" beside "Gold"."""
     if not cells["vendor"]:
         raise DataError(
             "says no vendor", where=f"{here}, column vendor", hint="--vendor names it for every row, --column vendor=HEADER a column"
         )
-    return f"{slug(cells['vendor'])}:{slug(name)}"
+    key = f"{slug(cells['vendor'])}:{slug(name)}"
+    if keys.setdefault(key, name_key(name)) != name_key(name):
+        key = f"{key}-{slug(next(iter(ids.values())))}"
+    return key
 
 
 def guess_kind(value: str) -> str:

@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import NamedTuple
 
 from reconlib.aliases.attributes import split_attributes
-from reconlib.aliases.conflicts import compare_attributes
 from reconlib.aliases.phrases import modern_name, plain_name
 from reconlib.errors import DataError, nearest
 
@@ -62,8 +61,8 @@ class AliasTable:
         Several mean that it is ambiguous. A day decides where the products had it at different times; a name cut off decides nothing.
         """
         found = self._ids.get(id_key(value)) or self._offer(value)
-        if not found and split_attributes(value).cut_at is None:
-            found = self._names.get(name_key(value)) or ()
+        if not found and (key := name_key(value)) and split_attributes(value).cut_at is None:
+            found = self._names.get(key) or ()
             if not found and (modern := modern_name(value)) != plain_name(value):
                 found = self._names.get(name_key(modern)) or ()
         if on is not None and len({alias.product for alias in found}) > 1:
@@ -81,24 +80,6 @@ class AliasTable:
             return found
         base = " ".join(part for part in (*_without_segments(value), *(f"no {word}" for word in said.without)) if part)
         return tuple(f"{alias.product}+{'+'.join(said.segments)}" for alias in self.find(base, on=on))
-
-    def conflicts(self, left: str, right: str, *, on: date | None = None) -> tuple[str, ...]:
-        """What forbids that two names or ids mean one thing, in words: what the table knows, and what their attributes say."""
-        keys = [self.keys(value, on=on) for value in (left, right)]
-        a, b = (split_attributes(modern_name(self.spelled_out(value))) for value in (left, right))
-        one_product = len(keys[0]) == 1 and keys[0] == keys[1]
-        said = compare_attributes(a, b, one_product=one_product)
-        bases = [[key.partition("+")[0] for key in found] for found in keys]  # another segment of one product is said by its name
-        if bases[0] and bases[1] and set(bases[0]).isdisjoint(bases[1]):
-            names = [self.products[found[0]].name for found in bases]
-            return (f"product: {names[0]} against {names[1]}", *said)
-        return said
-
-    def spelled_out(self, value: str) -> str:
-        """A product's name where the value is an id of one product, else the value: "VISIOCLIENT" says nothing of a plan."""
-        found = self._ids.get(id_key(value)) or self._offer(value)
-        keys = {alias.product for alias in found}
-        return self.products[keys.pop()].name if len(keys) == 1 else value
 
     def products_named(self, words: str) -> tuple[Product, ...]:
         """Products with a name that holds all of these words, for a person who looks around."""

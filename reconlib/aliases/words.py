@@ -66,7 +66,7 @@ VOCABULARY = frozenset(
     virtual visio voice web webroot windows workspace workstation yammer year""".split()  # noqa: SIM905 - two hundred quoted words read worse
 )
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.]*")
+_TOKEN = re.compile(r"[^\W_](?:[^\W_]|\.)*")  # of any script: a name in Japanese is a name
 _COMMITMENT = re.compile(r"\d{1,2}(?:yr|mth|mo|year|month)s?|commit|commitment|month|year|annual")
 _COMMITMENT_WORDS = ("annual", "billing", "commit", "monthly", "paid", "upfront")
 _GLUED = re.compile(r"[pefag][1-7]|plan[1-5]|\d{1,2}(?:yr|mth)?")  # "CONFERENCING1YR", "1DEVICE"

@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,12 +22,15 @@ def read_with(path: Path) -> AliasTable:
 
 
 def write_aliases(path: Path, aliases: Sequence[Alias]) -> int:
-    """Adds aliases to a user's file and says how many were new. The rows that stand there stay as they are written.
+    """Adds aliases to a user's file and says how many were new. What stands there stays to the byte, its columns in their order.
 
     Raises:
         DataError: a row contradicts the table, or the file cannot be written; it is then as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError("cannot be written", where=str(path), hint=error.strerror or "check the path and its rights") from None
     with hold_lock(path.with_name(f".{path.name}.lock")):
         standing = {row.alias[:-1] for row in read_rows(path)} if path.exists() else set()
         new = [alias for alias in dict.fromkeys(aliases) if alias[:-1] not in standing]
@@ -34,8 +38,9 @@ def write_aliases(path: Path, aliases: Sequence[Alias]) -> int:
             return 0
         building = path.with_name(f".{path.name}-{uuid4().hex}")
         try:
-            before = path.read_text("utf-8-sig") if path.exists() else ",".join(COLUMNS) + "\n"
-            building.write_text(before + ("" if before.endswith("\n") else "\n") + _lines(new), "utf-8")
+            before = path.read_bytes() if path.exists() else (",".join(COLUMNS) + "\n").encode()
+            header = next(csv.reader(before.decode("utf-8-sig").splitlines()))
+            building.write_bytes(before + (b"" if before.endswith(b"\n") else b"\n") + _lines(new, header).encode())
             _check(building, path)
             os.replace(building, path)  # noqa: PTH105 - replaces on every system
         except OSError as error:
@@ -62,10 +67,13 @@ def check_new_name(alias: Alias, table: AliasTable) -> None:
             raise DataError(f"{alias.value!r} names {table.products[other.product].name!r} then", where="aliases add", hint=hint)
 
 
-def _lines(aliases: Sequence[Alias]) -> str:
+def _lines(aliases: Sequence[Alias], header: Sequence[str]) -> str:
+    """Rows in the columns of a file; a column of the user's own stays empty."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([*alias[:3], *(day.isoformat() if day else "" for day in alias[3:5]), alias.source] for alias in aliases)
+    writer = csv.DictWriter(text, header, restval="", lineterminator="\n")
+    writer.writerows(
+        dict(zip(COLUMNS, (day.isoformat() if isinstance(day, date) else day for day in alias), strict=True)) for alias in aliases
+    )
     return text.getvalue()
 
 

@@ -89,7 +89,8 @@ def add_alias(
         key = _product(product, table)
     if not (rows and value == name):
         rows.append(Alias(key, kind or guess_kind(value), value, first, last, source))
-    check_new_name(rows[-1], table)
+    for row in rows:
+        check_new_name(row, table)
     new = write_aliases(file, rows)
     say(f"{'added' if new else 'there already'}: {value} → {key}, in {file}")
 

@@ -105,24 +105,6 @@ def test_why_says_product_dates_and_source():
     assert TABLE.why("SPB", STANDARD) == ""
 
 
-CONFLICTS = """
-AAD_PREMIUM                 | Microsoft Entra ID P1                    |
-Microsoft Intune Plan 1     | INTUNE_A                                 |
-Microsoft 365 E5 Security   | Microsoft 365 E5 Security (add-on)       |
-Office 365 Business Premium | Microsoft 365 Business Standard          |
-Office 365 Business Premium | Microsoft 365 Business Premium           | product: Microsoft 365 Business Standard against Microsoft 365 Business Premium; edition: standard against premium
-Visio Plan 2 annual         | Visio Pro for Office 365 monthly         | term: annual against monthly
-Acme Gold                   | Acme Silver                              | edition: gold against silver
-SPB                         | Microsoft 365 Business Premium nonprofit | segment: none against nonprofit
-"""
-
-
-@pytest.mark.parametrize("line", CONFLICTS.strip().splitlines())
-def test_what_forbids_one_product_is_said_from_the_table_and_from_the_names(line):
-    left, right, conflicts = (part.strip() for part in line.split("|"))
-    assert "; ".join(TABLE.conflicts(left, right, on=TODAY)) == conflicts
-
-
 def test_products_are_found_by_words_for_a_person():
     names = [product.name for product in TABLE.products_named("intercept advanced server")]
     assert names == ["Sophos Intercept X Advanced for Server", "Sophos Intercept X Advanced for Server with XDR"]
@@ -216,6 +198,8 @@ Acme Backup,name,Acme,,,x                                   | row 2, column prod
 {premium},string_id,SPE_E3,,,x                              | row 2, column value: 'SPE_E3' is 'Microsoft 365 E3''s already
 {premium},name,microsoft 365 BUSINESS-premium,,,x           | row 2, column value: 'microsoft 365 BUSINESS-premium' is this product's already
 {premium},product,Another Premium,,,x                       | row 2, column product: product '{premium}' is there already
+{premium},name,Premium,,,=cmd()                             | row 2, column source: '=cmd()' is no source
+{premium},name,(!),,,x                                      | row 2, column value: '(!)' is no name
 {premium},name,Premium,,,x,more                             | row 2: another number of cells than the first line
 """
 
@@ -256,6 +240,15 @@ def test_the_order_of_rows_does_not_change_what_a_name_means():
         table = make_table(products, rows)
         assert table.keys("x one", on=date(2020, 1, 1)) == ("a:x",)
         assert set(table.keys("x one")) == {"a:x", "a:y"}
+
+
+def test_names_in_any_script_are_names_of_their_own(tmp_path):
+    """Words in other letters were dropped once: then "备份 Gold" was "Gold", and a name in Japanese was every name in Japanese."""
+    rows = ("acme:backup,product,备份,,,list", "acme:gold,product,备份 Gold,,,list", "acme:street,product,Straße Øst,,,list")
+    table = read_aliases(write(tmp_path / "own.csv", *rows))
+    assert (table.keys("备份"), table.keys("备份 GOLD"), table.keys("straße øst")) == (("acme:backup",), ("acme:gold",), ("acme:street",))
+    assert [table.keys(name) for name in ("安全", "安全 Gold", "Gold", "", "---", "🦊")] == [()] * 6
+    assert modern_name("备份 Office 365 F1") == "备份 office 365 f3"
 
 
 def test_an_id_is_never_read_as_another_kind_of_id():

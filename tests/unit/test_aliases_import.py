@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,11 @@ def test_the_command_line_finds_adds_and_imports(tmp_path, own):
         (("add", "X", "--product", "Microsoft 365 F1", "--source", "s"), SettingsError, "is several products"),
         (("add", "X", "--product", "no key", "--name", "New", "--source", "s"), DataError, "'no key' is no product key"),
         (("add", "X", "--product", "SPB", "--kind", "colour", "--source", "s"), DataError, "no kind 'colour'"),
+        (
+            ("add", "Q-1", "--product", "q:x", "--name", "Visio Plan 1", "--kind", "part_number", "--source", "s"),
+            DataError,
+            "'Visio Plan 1' names",
+        ),
         (("import", "absent.csv", "--format", "microsoft"), DataError, "absent.csv: cannot be read"),
         (("import", "absent.csv", "--format", "price-list", "--column", "part"), SettingsError, "'part' maps nothing"),
     ],
@@ -223,6 +229,65 @@ def test_the_papers_show_what_the_command_says(own):
     assert f"`{' '.join(plain_words('MS NCE M365 BUSINESS STD 1YR COMMIT'))}`" in papers
     assert all(f"| `{kind}` |" in papers for kind in KINDS)
     assert all(f"`{role}`" in papers for role in PRICE_LIST)
+
+
+def test_rows_are_added_in_the_columns_of_the_file_and_what_stands_there_stays_to_the_byte(own):
+    """Since and until the other way round in the file, a column of the user's own, a spreadsheet's signs and line ends."""
+    own.parent.mkdir()
+    before = f"\ufeffproduct,kind,value,until,since,note,source\r\n{PREMIUM},name,Unser Büro,2019-12-31,2018-01-01,seen,us".encode()
+    own.write_bytes(before)
+    assert write_aliases(own, [Alias(PREMIUM, "name", "Our Premium", date(2020, 1, 1), date(2021, 12, 31), "us")]) == 1
+    assert own.read_bytes() == before + f"\n{PREMIUM},name,Our Premium,2021-12-31,2020-01-01,,us\n".encode()
+    assert [row.alias[3:5] for row in read_rows(own)] == [(date(2018, 1, 1), date(2019, 12, 31)), (date(2020, 1, 1), date(2021, 12, 31))]
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_that_names_the_file(tmp_path):
+    write(tmp_path / "params", "a file, not a folder")
+    with pytest.raises(DataError, match=r"params.aliases.csv: cannot be written"):
+        write_aliases(tmp_path / "params" / "aliases.csv", [Alias(PREMIUM, "name", "Our Premium", None, None, "us")])
+
+
+TITLES = "Product Name,Vendor Name,Part Number\n"
+
+
+def test_products_whose_names_differ_in_signs_only_stay_apart(tmp_path, own):
+    """Each part number is one product's, though both names make one key; twice is once."""
+    path = write(tmp_path / "list.csv", TITLES + "Gold,Acme,G-1\nGold+,Acme,G-2\n备份,Acme,G-3\n安全,Acme,G-4\n")
+    assert import_prices(path, own)[1] == 8
+    assert len({read_with(own).keys(f"G-{n}") for n in range(1, 5)}) == 4
+    assert read_with(own).keys("Gold+") == read_with(own).keys("G-2")
+    assert import_prices(path, own)[1] == 0
+
+
+def test_another_vendors_product_of_a_known_name_is_not_that_product(tmp_path, own):
+    rows = "Audio Conferencing,Zoomable,Z-1\nAudio Conferencing,Microsoft Corporation,M-1\nDatto RMM,Some Distributor,D-1\n"
+    import_prices(write(tmp_path / "list.csv", TITLES + rows), own)
+    table = read_with(own)
+    assert table.keys("Z-1") == ("zoomable:audio-conferencing",)
+    assert table.keys("M-1") == read_aliases().keys("Audio Conferencing") == table.keys("Audio Conferencing")
+    assert table.keys("D-1") == read_aliases().keys("Datto RMM")
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (date(2026, 1, 3), r"row 2, column Part Number: 2026-01-03.* is a date or a time\nHint: Excel made it"),
+        (1234567890123456789, r"row 2, column Part Number: .* is no name or id\nHint: Excel has rounded it"),
+    ],
+)
+def test_a_part_number_excel_spoilt_is_named_and_never_left_out(tmp_path, own, cell, said):
+    path = tmp_path / "list.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ("Product Name", "Vendor Name", "ProductId", "SkuId", "Part Number"))
+        sheet.write_row(1, 0, ("Quillmark Sign", "Quillmark", "CFQ7TTC0ZZZ2", "0003"))
+        if isinstance(cell, date):
+            sheet.write_datetime(1, 4, cell, book.add_format({"num_format": "yyyy-mm-dd"}))
+        else:
+            sheet.write_number(1, 4, cell)
+    with pytest.raises(DataError, match=said):
+        import_prices(path, own)
+    assert not own.exists()
 
 
 def test_params_name_own_tables():

@@ -12,6 +12,7 @@ from reconlib.aliases import read_aliases
 from reconlib.aliases.table import Alias, AliasTable, Product, make_table
 from reconlib.mapping import suggest_products
 from reconlib.matching import suggest_links
+from reconlib.matching.products import _read_product, product_conflicts
 from reconlib.rules import Rules
 from reconlib.schema import CANONICAL
 from reconlib.schema import make_table as make_rows
@@ -157,3 +158,32 @@ def test_a_service_under_two_names_carries_its_part_number_once() -> None:
     ours = [{"name": "Quillmark Sign (formerly Inkwell)", "sku": "QM-7"}, {"name": "Backup seat"}]
     row = link(ours, {"name": "QMSIGN STD", "sku": "QM-7"})
     assert (row.left_id, row.verdict, row.decided_by) == ("L0", "AUTO", "id")
+
+
+CONFLICTS = """
+AAD_PREMIUM                 | Microsoft Entra ID P1                    |
+Microsoft Intune Plan 1     | INTUNE_A                                 |
+Microsoft 365 E5 Security   | Microsoft 365 E5 Security (add-on)       |
+Office 365 Business Premium | Microsoft 365 Business Standard          |
+Office 365 Business Premium | Microsoft 365 Business Premium           | the alias table knows two products
+Visio Plan 2 annual         | Visio Pro for Office 365 monthly         | term: annual against monthly
+Acme Gold                   | Acme Silver                              | edition: gold against silver
+SPB                         | Microsoft 365 Business Premium nonprofit | segment: none against nonprofit; the alias table knows two products
+Visio Plan 1                | Visio Plan 2                             | plan: P1 against P2; the alias table knows two products
+"""
+
+
+@pytest.mark.parametrize("line", CONFLICTS.strip().splitlines())
+def test_what_forbids_one_product_is_said_from_the_table_and_from_the_names(line: str) -> None:
+    left, right, conflicts = (part.strip() for part in line.split("|"))
+    one, two = (_read_product(read_aliases(), None, name, None, None, None) for name in (left, right))
+    assert "; ".join(product_conflicts(one, two)) == conflicts
+
+
+@pytest.mark.parametrize("relation", ["many_to_one", "one_to_one"])
+def test_two_products_in_other_letters_are_not_one_by_the_rest_of_their_names(relation: str) -> None:
+    ours = pd.DataFrame([{"id": "1", "name": "备份 Gold"}, {"id": "2", "name": "Visio Plan 1"}], dtype=object)
+    right = pd.DataFrame([{"id": "a", "name": "安全 Gold", "sku": "X"}, {"id": "b", "name": "备份 GOLD", "sku": None}], dtype=object)
+    for theirs in (right, right[:1]):
+        rows = suggest_links(ours, theirs, relation=relation).to_dict("records")
+        assert [row["verdict"] == "AUTO" for row in rows] == [False, True][: len(theirs)]
