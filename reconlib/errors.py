@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+DISK_HINT = "check that it is there, who may read and write it, and the space left on its disk"
+
 
 class ReconError(Exception):
     """The program cannot go on. The text says what is wrong with which value, where, and what to do."""
@@ -75,6 +77,11 @@ class SignOffError(ReconError):
     """The month cannot be signed, or is signed and would change."""
 
     exit_code = 7
+
+
+def describe_disk(error: OSError) -> DataError:
+    """What the system refused, as an error of ours: which file, why, and what to look at."""
+    return DataError(error.strerror or str(error), where=str(error.filename or ""), hint=DISK_HINT)
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ injects a random id: each is mended here.
 
 from __future__ import annotations
 
+import builtins
 import logging
 import os
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reconlib import errors
-from reconlib.errors import ReconError, SettingsError, nearest
+from reconlib.errors import DISK_HINT, DataError, ReconError, SettingsError, nearest
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 _ERRORS: dict[str, type[ReconError]] = {
@@ -26,10 +27,13 @@ def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
     """Refuses a parameter the notebook does not declare: papermill would only log it and run with the default.
 
     Raises:
-        SettingsError: an unknown name, with the nearest declared one.
+        SettingsError: an unknown name, with the nearest declared one; or there is no such notebook.
     """
     import papermill
 
+    if not notebook.is_file():
+        hint = "run inside the project's folder: its notebooks stand beside the folder that holds the params"
+        raise SettingsError("there is no notebook", where=str(notebook), hint=hint)
     declared = papermill.inspect_notebook(str(notebook))
     for name in parameters:
         if name not in declared:
@@ -56,6 +60,7 @@ def execute_notebook(
     """
     import papermill
     from jupyter_client.manager import AsyncKernelManager
+    from nbclient.exceptions import DeadKernelError
 
     held = {"pass_fds": tuple(keep_open)} if keep_open and sys.platform != "win32" else {}
 
@@ -82,6 +87,9 @@ def execute_notebook(
             )
     except papermill.PapermillExecutionError as error:
         raise restore_error(notebook.stem, error.ename, error.evalue) from None
+    except DeadKernelError:
+        hint = f"memory may have run out: set memory_limit in params; what the kernel said last stands in {log}"
+        raise DataError("the notebook's kernel was ended from outside", where=notebook.stem, hint=hint) from None
     strip_run(output)
 
 
@@ -90,6 +98,8 @@ def restore_error(page: str, name: str, text: str) -> ReconError:
     what, _, hint = text.partition("\nHint: ")
     if name in _ERRORS:
         return _ERRORS[name](what, hint=hint)
+    if issubclass(getattr(builtins, name, object), OSError):
+        return DataError(text, where=page, hint=DISK_HINT)
     return ReconError(f"{name}: {text}", where=page, hint="this is a defect: open the partial notebook named above and report it")
 
 

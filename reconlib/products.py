@@ -15,6 +15,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconlib.errors import DataError
 from reconlib.locks import hold_lock
 
 
@@ -54,14 +55,22 @@ def has_table(final: Path, name: str, *, lock: Path) -> bool:
 
 
 def read_table(final: Path, name: str, *, lock: Path) -> pa.Table:
-    """One table of a step."""
+    """One table of a step.
+
+    Raises:
+        DataError: the file is damaged.
+    """
     path = final / f"{name}.parquet"
     try:
-        return pq.read_table(path)
-    except FileNotFoundError:  # somebody is putting the step in place right now
-        with hold_lock(lock):
-            _put_back(final)
+        try:
             return pq.read_table(path)
+        except FileNotFoundError:  # somebody is putting the step in place right now
+            with hold_lock(lock):
+                _put_back(final)
+                return pq.read_table(path)
+    except pa.ArrowInvalid:
+        hint = "run the month from that step again; what was signed is restored from a backup"
+        raise DataError("is damaged and cannot be read", where=str(path), hint=hint) from None
 
 
 def _put_back(final: Path) -> None:

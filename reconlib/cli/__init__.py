@@ -21,7 +21,7 @@ from reconlib.cli.changes import changes
 from reconlib.cli.looking import explain, rules
 from reconlib.cli.mappings import mappings
 from reconlib.cli.words import Params, PeriodOption, Refresh, Who, open_book, plain, progress, say
-from reconlib.errors import DataError, ReconError, SettingsError
+from reconlib.errors import DataError, ReconError, SettingsError, describe_disk
 
 if TYPE_CHECKING:
     from reconlib.month import Month
@@ -67,9 +67,10 @@ def main() -> None:
     """Run the command line; an error ends in one line on stderr and its exit code, never in a traceback."""
     try:
         app()
-    except ReconError as error:
-        typer.echo(f"error: {plain(str(error))}", err=True)
-        raise SystemExit(error.exit_code) from None
+    except (ReconError, OSError) as error:  # a folder nobody may write, a full disk: no defect of the program
+        known = error if isinstance(error, ReconError) else describe_disk(error)
+        typer.echo(f"error: {plain(str(known))}", err=True)
+        raise SystemExit(known.exit_code) from None
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 - called by the option parser

@@ -17,7 +17,7 @@ from small_project import HERE, digest_files
 from reconlib import cli, ledger, people, steps
 from reconlib import month as months
 from reconlib.errors import SignOffError
-from reconlib.ledger import Ledger, open_ledger
+from reconlib.ledger import Ledger, open_ledger, store
 from reconlib.mapping_review import MappingReview
 from reconlib.month import Month, month_events, month_hashes, read_stage
 from reconlib.people import decide_finding_by, reopen_month, sign_month
@@ -309,7 +309,7 @@ with engine.connect() as connection:
 
 
 def test_an_approval_stands_with_its_changes_or_not_at_all(signed: Month, monkeypatch: pytest.MonkeyPatch) -> None:
-    written = ledger._append
+    written = store._append
 
     def cut(connection: object, event: ledger.Event) -> ledger.Event:
         if event.kind == "change_planned":
@@ -317,7 +317,7 @@ def test_an_approval_stands_with_its_changes_or_not_at_all(signed: Month, monkey
         return written(connection, event)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger, "_append", cut)
+        patch.setattr(store, "_append", cut)
         with pytest.raises(KeyboardInterrupt):
             sign_month(signed, role="reviewer", who="the reviewer", at=AT)
     assert months.month_state(signed).state == "signed"

@@ -12,7 +12,7 @@ import pytest
 from small_book import AT, make_book, open_book, settle, write_devices
 from small_project import HERE, digest_files
 
-from reconlib.errors import SettingsError
+from reconlib.errors import DataError, SettingsError
 from reconlib.locks import hold_lock
 from reconlib.month import Month, has_stage, read_stage
 from reconlib.people import sign_month
@@ -160,6 +160,15 @@ def test_a_signed_month_that_was_cut_between_the_renames_is_still_the_signed_one
     folder.rename(folder.with_name(".comparison-old"))
     assert sign_month(month, role="reviewer", who="the reviewer", at=AT).state == "approved"
     assert left_over(month.workspace) == []
+
+
+def test_a_damaged_table_is_named(tmp_path: Path) -> None:
+    final, lock = tmp_path / "sync", tmp_path / "lock"
+    write_product(final, {"clients": pa.table({"x": [1]})}, lock=lock, check=lambda *_: None)
+    whole = (final / "clients.parquet").read_bytes()
+    (final / "clients.parquet").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"clients\.parquet: is damaged and cannot be read\nHint: run the month from that step again"):
+        read_table(final, "clients", lock=lock)
 
 
 def test_a_writer_waits_for_the_one_at_work_and_leaves_its_building_folder_alone(month: Month) -> None:

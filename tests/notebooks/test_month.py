@@ -185,6 +185,22 @@ def test_an_error_inside_a_page_keeps_its_class_its_text_and_its_hint() -> None:
     assert restore_error("30_comparison", "KeyError", "'x'").exit_code == 1
 
 
+def test_what_the_system_refused_inside_a_page_is_no_defect() -> None:
+    error = restore_error("10_sync", "PermissionError", "[Errno 13] Permission denied: 'periods'")
+    assert (error.exit_code, str(error).split("\n")[0]) == (5, "10_sync: [Errno 13] Permission denied: 'periods'")
+    assert "space left" in error.hint
+
+
+def test_a_page_that_is_not_there_and_a_kernel_that_dies_are_one_message(tmp_path: Path) -> None:
+    given = {"cwd": tmp_path, "log": tmp_path / "run.log"}
+    with pytest.raises(SettingsError, match="there is no notebook\nHint: run inside the project's folder"):
+        execute_notebook(tmp_path / "10_sync.ipynb", tmp_path / "out.ipynb", {}, **given)
+    cell = nbformat.v4.new_code_cell("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "dies.ipynb")
+    with pytest.raises(DataError, match="dies: the notebook's kernel was ended from outside\nHint: memory may have run out"):
+        execute_notebook(tmp_path / "dies.ipynb", tmp_path / "out.ipynb", {}, **given)
+
+
 def test_a_reopened_month_becomes_the_next_version_and_keeps_the_signed_one(inside: Demo) -> None:
     month = open_month(PARAMS, "2026-09")
     before = digest_files(inside.book / "2026-09" / "v1")

@@ -75,6 +75,16 @@ def test_an_error_is_one_message_and_its_exit_code(
     assert "Hint: " in said.err
 
 
+def test_what_the_system_refuses_is_one_message_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / ".recon").write_text("a file where the workspace goes", "utf-8")
+    assert recon(["run", "params/tiny.yaml"], monkeypatch) == 5
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {folder / '.recon'}")
+    assert "Hint: check that it is there" in said
+
+
 def test_a_missing_argument_is_said_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert recon(["sign", "params/tiny.yaml"], monkeypatch) == 2
     assert "--role" in capsys.readouterr().err

@@ -167,6 +167,21 @@ def test_a_cut_tail_shows_only_against_a_printed_head(tmp_path):
         assert cut.verify([head]) == [f"the event with hash {head[:12]}… is gone: the end was cut"]
 
 
+def test_a_damaged_ledger_is_one_message(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    with open_ledger(f"sqlite:///{path}") as ledger:
+        ledger.append_all([event(f"f{number}") for number in range(100)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"A" * (len(whole) - 4096))
+    with open_ledger(f"sqlite:///{path}") as ledger:
+        for read in (ledger.events, ledger.head, ledger.verify):
+            with pytest.raises(DataError, match="ledger: cannot be read\nHint: database disk image is malformed; restore it from a backup"):
+                read()
+    path.write_bytes(b"no database at all")
+    with pytest.raises(SettingsError, match=r"ledger: cannot open sqlite:///.*\nHint: file is not a database"):
+        open_ledger(f"sqlite:///{path}")
+
+
 @pytest.mark.parametrize("field", ["book", "period", "subject", "who", "at"])
 def test_an_event_without_a_name_is_refused(tmp_path, field):
     with open_ledger(f"sqlite:///{tmp_path / 'l.sqlite'}") as ledger, pytest.raises(DataError, match=f"needs {field}"):
@@ -192,6 +207,9 @@ def test_values_are_exact_or_refused(tmp_path):
 
 def test_canonical_json_is_one_text_for_one_value():
     assert canonical_json({"b": Decimal("1E+2"), "a": Decimal("-0.00")}) == canonical_json({"a": Decimal(0), "b": Decimal(100)})
+    assert canonical_json([Decimal("12345678901234567890123456789.123450"), Decimal("-0.50")]) == (
+        '["12345678901234567890123456789.12345","-0.5"]'
+    )
 
 
 def test_times_are_utc_and_never_without_a_zone():

@@ -1,4 +1,4 @@
-"""The ledger: who decided what, when, why and on which values, appended and never changed (DESIGN "Ledger", T127, T129).
+"""Where the ledger's events stand: one table that only grows, in SQLite or PostgreSQL.
 
 Each event carries the hash of the one before it, so an altered, dropped or inserted event shows. A cut tail does not: that is what the head
 hash printed in every signed report is for, and ``verify(heads=…)`` asks for it. SQLite (WAL) serves one machine, PostgreSQL a team; the law
@@ -7,13 +7,12 @@ is the same: one writer at a time, and triggers refuse update, delete and anythi
 
 from __future__ import annotations
 
-import hashlib
 import json
+import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,17 +20,8 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from reconlib.errors import DataError, SettingsError, nearest
+from reconlib.ledger.events import Event, canonical_json, check_chain, event_hash, storable
 
-KINDS = (
-    "mapping_decided",
-    "finding_decided",
-    "run_finished",
-    "preparer_signed",
-    "reviewer_approved",
-    "reopened",
-    "change_planned",
-    "change_verified",
-)
 BUSY_SECONDS = 30  # a writer waits this long for another one
 _LOCK = 7_263_010  # PostgreSQL advisory lock of the ledger's writers
 
@@ -69,86 +59,8 @@ _POSTGRES_LAW = (
     "CREATE OR REPLACE TRIGGER events_truncate BEFORE TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION events_append_only()",
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happened. ``seq``, ``prev`` and ``hash`` are the ledger's; the rest is the writer's."""
-
-    book: str
-    period: str  # billing month, 2026-10
-    kind: str  # one of KINDS
-    subject: str  # what it is about: a finding id, relation/source/vendor id, a change id
-    who: str
-    at: str  # UTC, ISO 8601
-    why: str = ""
-    values: Mapping[str, Any] = field(default_factory=dict)  # what it was decided on; texts, lists and mappings only
-    key: str | None = None  # the same key again is the same event
-    seq: int = 0
-    prev: str = ""
-    hash: str = ""
-
-
 Check = Callable[[list[Event]], None]
 """Looks at the events of a book and raises where another one may not follow them."""
-
-
-def utc_text(at: datetime) -> str:
-    """A moment as the ledger writes it.
-
-    Raises:
-        DataError: a moment without a time zone, which could be any of 24 hours.
-
-    Example:
-        >>> utc_text(datetime(2026, 11, 3, 6, tzinfo=UTC))
-        '2026-11-03T06:00:00Z'
-    """
-    if at.tzinfo is None:
-        raise DataError(f"{at.isoformat()} has no time zone", where="ledger", hint="pass an aware UTC time")
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def canonical_json(value: object) -> str:
-    """One text for one value: keys sorted, no spaces, quantities and days as text. Hashes stand on it.
-
-    Raises:
-        DataError: a binary float, or a type with no exact text.
-
-    Example:
-        >>> canonical_json({"b": Decimal("46.000"), "a": date(2026, 11, 1)})
-        '{"a":"2026-11-01","b":"46"}'
-    """
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-
-
-def _plain(value: object) -> object:
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case Decimal():
-            return format(value.normalize() if value else Decimal(0), "f")
-        case datetime():
-            return utc_text(value)
-        case date():
-            return value.isoformat()
-        case Mapping():
-            return {str(name): _plain(item) for name, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case _:
-            raise DataError(f"{value!r} has no exact text", where="ledger", hint="use text, integers, decimals or days")
-
-
-def standing_signature(events: Iterable[Event], book: str, period: str) -> Event | None:
-    """The last signature on a month that no reopening took back; None while the month may still change (T129)."""
-    kinds = ("preparer_signed", "reviewer_approved", "reopened")
-    last = [event for event in events if (event.book, event.period) == (book, period) and event.kind in kinds][-1:]
-    return last[0] if last and last[0].kind != "reopened" else None
-
-
-def event_hash(event: Event) -> str:
-    """Hash of everything an event says, the hash before it included."""
-    said = {name: getattr(event, name) for name in Event.__slots__ if name != "hash"}
-    return hashlib.sha256(canonical_json(said).encode()).hexdigest()
 
 
 class Ledger:
@@ -183,7 +95,7 @@ class Ledger:
         Raises:
             DataError: see ``append``.
         """
-        wanted = [_checked(event) for event in events]
+        wanted = [storable(event) for event in events]
         try:
             with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
                 if self._engine.dialect.name == "postgresql":
@@ -196,31 +108,34 @@ class Ledger:
             raise DataError("the event could not be written", where="ledger", hint=_cause(error)) from error
 
     def events(self, *, book: str | None = None, kind: str | None = None, period: str | None = None) -> list[Event]:
-        """Events in the order they happened, of one book, kind or billing month where named."""
-        with self._engine.connect() as connection:
+        """Events in the order they happened, of one book, kind or billing month where named.
+
+        Raises:
+            DataError: the ledger is damaged, or gone since it was opened.
+        """
+        with self._reading() as connection:
             return _read(connection, book=book, kind=kind, period=period)
 
     def head(self) -> str:
-        """Hash of the last event; empty while there is none. A signed report prints it."""
-        with self._engine.connect() as connection:
+        """Hash of the last event; empty while there is none. A signed report prints it.
+
+        Raises:
+            DataError: the ledger is damaged, or gone since it was opened.
+        """
+        with self._reading() as connection:
             return _last(connection)[1]
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except sa.exc.SQLAlchemyError as error:
+            raise DataError("cannot be read", where="ledger", hint=f"{_cause(error)}; restore it from a backup if it is damaged") from None
 
     def verify(self, heads: Iterable[str] = ()) -> list[str]:
         """What is wrong with the chain, in words; empty when it is whole and holds every head a signed report printed."""
-        faults = []
-        number, prev, seen = 0, "", {""}
-        for event in self.events():
-            number += 1
-            if event.seq != number:
-                faults.append(f"event {number} is missing: {event.seq} follows")
-                number = event.seq
-            if event.prev != prev:
-                faults.append(f"event {event.seq} does not follow the event before it")
-            if event.hash != event_hash(event):
-                faults.append(f"event {event.seq} was altered: its hash does not fit")
-            prev = event.hash
-            seen.add(event.hash)
-        return faults + [f"the event with hash {head[:12]}… is gone: the end was cut" for head in heads if head not in seen]
+        return check_chain(self.events(), heads)
 
 
 def open_ledger(url: str, *, sleep: Callable[[float], None] = time.sleep) -> Ledger:
@@ -248,7 +163,7 @@ def open_ledger(url: str, *, sleep: Callable[[float], None] = time.sleep) -> Led
         _create(engine)
     except ModuleNotFoundError as error:
         raise SettingsError(f"{error.name} is not installed", where="ledger", hint="pip install 'reconlib[postgres]'") from None
-    except sa.exc.SQLAlchemyError as error:
+    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:  # SQLite's own while it looks at the file for the first time
         raise SettingsError(f"cannot open {shown}", where="ledger", hint=_cause(error)) from None
     return Ledger(engine)
 
@@ -323,19 +238,6 @@ def _event(row: sa.RowMapping) -> Event:
     except ValueError:  # tampered; verify() says which event
         values = {"unreadable": row["values"]}
     return Event(**({str(name): value for name, value in row.items()} | {"values": values}))
-
-
-def _checked(event: Event) -> Event:
-    if event.kind not in KINDS:
-        raise DataError(f"{event.kind!r} is no kind of event", where="ledger", hint=nearest(event.kind, KINDS))
-    for name in ("book", "period", "subject", "who", "at"):
-        if not getattr(event, name).strip():
-            raise DataError(f"an event needs {name}", where="ledger", hint="nothing is recorded without it")
-    for name in ("book", "period", "subject", "who", "at", "why", "key"):
-        text = getattr(event, name) or ""
-        if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise DataError(f"{name} holds a character that cannot be stored", where="ledger", hint="take it out")
-    return replace(event, values=json.loads(canonical_json(event.values)))
 
 
 def _cause(error: Exception) -> str:
