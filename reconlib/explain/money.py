@@ -94,8 +94,24 @@ def _cost(finding: Row, cell: Row | None) -> list[dict[str, Any]]:
         return _multiplied(finding, cell["purchased_qty"], cell["vendor_cost"] - cell["line_cost"], 1, "vendor's cost − the line's")
     if cell is not None and kind == "negative_margin" and None not in (cell["unit_cost"], cell["unit_price"]):
         cycle = cell["cycle_months"]
-        return _multiplied(finding, cell["billed_qty"], cell["unit_cost"] * cycle - cell["unit_price"], cycle, "cost − price")
+        plain = _multiplied(finding, cell["billed_qty"], cell["unit_cost"] * cycle - cell["unit_price"], cycle, "cost − price")
+        return plain or ([] if cell["has_several_prices"] else _margin(finding, cell))
     return []
+
+
+def _margin(finding: Row, cell: Row) -> list[dict[str, Any]]:
+    """Cost of the units billed, less what is paid for them with credits taken off (T33)."""
+    currency = finding["currency"]
+    with localcontext(prec=60):
+        cost = round_amount(cell["billed_qty"] * cell["unit_cost"], currency)
+    text = f"{format_qty(cell['billed_qty'])} × {format_price(cell['unit_cost'], currency)}"
+    paid = "lines and credits, a month" if cell["credit_amount"] else "what its lines or its price model come to"
+    lost = finding["cost_impact"]
+    return [
+        _part("cost of what is billed", text, cost, currency),
+        _part("less what is paid", paid, lost - cost, currency),
+        _part("own cost, a month", "the one less the other", lost, currency),
+    ]
 
 
 def _escalated(finding: Row, cell: Row, fair: Decimal | None) -> list[dict[str, Any]]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 
 from reconlib.errors import SettingsError
-from reconlib.findings.kinds import Facts, Row, cell_of
+from reconlib.findings.kinds import Facts, Row, cell_of, excepted
+from reconlib.findings.paid import Lines, lines_of, paid_a_cycle
 from reconlib.mapping import reads_cloud
 from reconlib.markup import cloud_due
 from reconlib.money import format_amount, format_qty, round_amount
@@ -49,9 +50,9 @@ def check_cloud(facts: Facts) -> Iterator[Row]:
     costs = cloud_costs(facts, {service: cloud for service, (_, cloud) in clouds.items()}, status)
     cells = {(row["client_id"], row["service_id"]): row for row in facts.cells if row["service_id"] in clouds}
     clients = {row["client_id"]: row for row in facts.tables["clients"].to_pylist()}
-    lines = _lines_of(facts, set(clouds))
+    lines = lines_of(facts, clouds)
     suggested = {(row["client_id"], row["source"]) for row in facts.accounts.to_pylist() if row["state"] == "suggested"}
-    out = _left_out(facts, clients, ids)
+    out = _left_out(facts, clients)
     for client, service in sorted({*costs, *cells}):
         if client in out or (client, service) in out:
             continue
@@ -66,9 +67,7 @@ def check_cloud(facts: Facts) -> Iterator[Row]:
             continue
         assert cost is not None
         waits = any((client, source) in suggested for source in sources)
-        yield from _judged(
-            row, cost, cloud, _billed(cell, lines.get((client, service), [])), has_line=bool(cell and cell["lines"]), waits=waits
-        )
+        yield from _judged(row, cost, cloud, _billed(cell, lines), has_line=bool(cell and cell["lines"]), waits=waits)
 
 
 def cloud_costs(facts: Facts, clouds: Mapping[str, Cloud], status: Sequence[Row]) -> dict[tuple[str, str], CloudCost]:
@@ -150,36 +149,15 @@ def _judged(row: Row, cost: CloudCost, cloud: Cloud, billed: Decimal | None, *, 
     yield row | sure | {"kind": kind, "monthly_impact": impact, "explanation": text}
 
 
-def _billed(cell: Row | None, lines: Sequence[Row]) -> Decimal | None:
-    """Money a month the lines come to, credits included; null where they have several prices and cannot all be found."""
+def _billed(cell: Row | None, lines: Lines) -> Decimal | None:
+    """Money a month the lines come to, credits included; null where they cannot be added up."""
     if cell is None or not cell["lines"] or not cell["is_billable"]:
         return Decimal(0)
     if cell["is_mixed"]:
         return None
     with localcontext(prec=60):
-        amount = _sum_of_lines(cell, lines)
-        return None if amount is None else round_amount((amount + (cell["credit_amount"] or 0)) / cell["cycle_months"], cell["currency"])
-
-
-def _sum_of_lines(cell: Row, lines: Sequence[Row]) -> Decimal | None:
-    if not cell["has_several_prices"]:
-        return None if cell["unit_price"] is None else Decimal(cell["billed_qty"] * cell["unit_price"])
-    behind = set((cell["evidence"] or "").split())
-    found = [row for row in lines if row["evidence"] in behind and (row["unit_price"] is None or row["unit_price"] >= 0)]
-    if len(found) != cell["lines"] or any(row["unit_price"] is None for row in found):
-        return None
-    billable = [row for row in found if row["billable"] == "billable"]
-    return sum((max(row["quantity_qty"] - row["included_qty"], Decimal(0)) * row["unit_price"] for row in billable), Decimal(0))
-
-
-def _lines_of(facts: Facts, services: set[str]) -> dict[tuple[str, str], list[Row]]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found: dict[tuple[str, str], list[Row]] = {}
-    for row in facts.tables["agreement_lines"].filter(pc.field("service_id").isin(pa.array(services, pa.string()))).to_pylist():
-        found.setdefault((row["client_id"], row["service_id"]), []).append(row)
-    return found
+        amount = paid_a_cycle(cell, lines)
+        return None if amount is None else round_amount(amount / cell["cycle_months"], cell["currency"])
 
 
 def _place(facts: Facts, client: Row, service: str, cell: Row | None) -> Row:
@@ -189,7 +167,7 @@ def _place(facts: Facts, client: Row, service: str, cell: Row | None) -> Row:
     return about | {"service_name": facts.services[service], "currency": client["currency"] or facts.currency}
 
 
-def _left_out(facts: Facts, clients: Mapping[str, Row], ids: Mapping[str, str]) -> set[str | tuple[str, str]]:
+def _left_out(facts: Facts, clients: Mapping[str, Row]) -> set[str | tuple[str, str]]:
     """Clients nothing is billed to: deleted, no customers, the MSP itself (T13, T14, T55); clients and services a contract takes out."""
     own = set(facts.rules.own_clients)
     out: set[str | tuple[str, str]] = {
@@ -197,6 +175,4 @@ def _left_out(facts: Facts, clients: Mapping[str, Row], ids: Mapping[str, str]) 
         for row in clients.values()
         if row["is_deleted"] or not row["is_billable"] or row["client_id"] in own or row["client_code"] in own
     }
-    codes = {row["client_code"]: row["client_id"] for row in clients.values() if row["client_code"]}
-    named = [override for override in facts.rules.overrides if override.ignore or override.not_resold]
-    return out | {(codes.get(override.client, override.client), ids.get(override.service, override.service)) for override in named}
+    return out | excepted(facts, "ignore") | excepted(facts, "not_resold")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from reconlib.explanations import Known, explain_cell
-from reconlib.money import format_amount
 from reconlib.period import Period
 from reconlib.rules import Rules
 
@@ -88,6 +86,11 @@ def cell_of(row: Row) -> Row:
     return {name: row[name] for name in _CELL}
 
 
-def price_text(value: Decimal) -> str:
-    """A price in words."""
-    return format_amount(value)
+def excepted(facts: Facts, why: Literal["ignore", "not_resold"]) -> set[tuple[str, str]]:
+    """Clients and services a contract exception takes out, as (client_id, service_id): ``ignore`` (T35) or ``not_resold`` (T57)."""
+    named = [override for override in facts.rules.overrides if getattr(override, why)]
+    if not named:
+        return set()
+    clients = {row["client_code"]: row["client_id"] for row in facts.tables["clients"].to_pylist() if row["client_code"]}
+    services = {row["service_code"]: row["service_id"] for row in facts.tables["services"].to_pylist()}
+    return {(clients.get(one.client, one.client), services.get(one.service, one.service)) for one in named}

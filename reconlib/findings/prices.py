@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from reconlib.comparison import money_a_month
 from reconlib.findings.kinds import Facts, Row, cell_of
+from reconlib.findings.paid import Lines, credit_a_cycle, lines_of
 from reconlib.money import SCALE, format_qty, round_amount
 from reconlib.pricing import escalated_price, format_price
 from reconlib.rules import Escalator, Outlier
@@ -34,10 +35,12 @@ def check_prices(facts: Facts) -> Iterator[Row]:
 
     ``monthly_impact`` is what the rise would bring on the units billed; null for what is merely unusual, and where the lines of a client
     have several prices. Prices are compared a month. A credit can excuse a price and never accuses it: what is odd stays odd with the
-    credit taken off (T33). The rise is compared with the line itself.
+    credit taken off (T33). The rise is compared with the line itself, and like the catalogue it speaks the book's currency: a line in
+    another one is not held against it.
     """
     outlier = facts.rules.price_outlier
     listed = {row["service_id"]: row["unit_price"] for row in facts.tables["services"].to_pylist()}
+    lines = lines_of(facts, {row["service_id"] for row in facts.cells if row["credit_amount"]})
     groups: dict[tuple[str, str], list[tuple[Row, Fraction]]] = {}
     for row in facts.cells:
         if _is_priced(row, facts):
@@ -49,19 +52,15 @@ def check_prices(facts: Facts) -> Iterator[Row]:
         price_list = listed.get(service_id) if currency == facts.currency else None  # the catalogue speaks the book's currency
         rule = facts.rules.services.get(priced[0][0]["service_code"])
         for row, price in priced:
-            said = []
-            below = _below_rise(row, rule.escalator, facts) if rule and rule.escalator else None
+            said, net = [], _net_price(row, price, lines)
+            below = _below_rise(row, rule.escalator, facts) if rule and rule.escalator and currency == facts.currency else None
             if below:
                 said.append(below[0])
-            if outlier and median is not None and (text := _odd(row, price, median, outlier)):
+            if outlier and median is not None and (text := _odd(price, net, median, outlier)):
                 said.append(f"The median over {len(priced)} clients is {_text(median, currency)}: {text}.")
-            if (
-                outlier
-                and price_list is not None
-                and row["cycle_months"] == 1
-                and (text := _odd(row, price, Fraction(price_list), outlier))
-            ):
-                said.append(f"The catalogue lists {_text(Fraction(price_list), currency)}: {text}.")
+            monthly_list = None if price_list is None or row["cycle_months"] != 1 else Fraction(price_list)
+            if outlier and monthly_list is not None and (text := _odd(price, net, monthly_list, outlier)):
+                said.append(f"The catalogue lists {_text(monthly_list, currency)}: {text}.")
             if said:
                 yield {
                     **cell_of(row),
@@ -70,7 +69,7 @@ def check_prices(facts: Facts) -> Iterator[Row]:
                     "confidence": Decimal(1),  # a price rests on no count and no mapping
                     "certainty": "estimated" if row["has_several_prices"] else "calculated",
                     "rule": f"services.{row['service_code']}.escalator" if below else "price_outlier",
-                    "explanation": " ".join([_priced_at(row, price), *said]),
+                    "explanation": " ".join([_priced_at(row, price, net), *said]),
                 }
 
 
@@ -98,9 +97,9 @@ def _is_priced(row: Row, facts: Facts) -> bool:
     return rule is None or (rule.price is None and rule.basis != "flat")
 
 
-def _net_price(row: Row, price: Fraction) -> Fraction:
-    """The price a month with the credits of the client and service taken off (T33)."""
-    credit, billed = row["credit_amount"], row["billed_qty"]
+def _net_price(row: Row, price: Fraction, lines: Lines) -> Fraction:
+    """The price a month with the credits of the client and service taken off (T33); without those of another cycle or currency."""
+    credit, billed = credit_a_cycle(row, lines), row["billed_qty"]
     if not credit or not billed or row["has_several_prices"]:
         return price
     return price + Fraction(credit) / Fraction(billed) / int(row["cycle_months"])
@@ -125,8 +124,8 @@ def _median(prices: Mapping[Fraction, int]) -> Fraction:
     return (low + high) / 2
 
 
-def _odd(row: Row, price: Fraction, middle: Fraction, outlier: Outlier) -> str:
-    return _far(price, middle, outlier) if _far(_net_price(row, price), middle, outlier) else ""
+def _odd(price: Fraction, net: Fraction, middle: Fraction, outlier: Outlier) -> str:
+    return _far(price, middle, outlier) if _far(net, middle, outlier) else ""
 
 
 def _far(price: Fraction, middle: Fraction, outlier: Outlier) -> str:
@@ -149,9 +148,9 @@ def _below_rise(row: Row, escalator: Escalator, facts: Facts) -> tuple[str, Deci
     return text, impact
 
 
-def _priced_at(row: Row, price: Fraction) -> str:
+def _priced_at(row: Row, price: Fraction, net: Fraction) -> str:
     text = f"{row['service_name']} is priced {_text(price, row['currency'])} {row['currency']} a unit and month"
-    if (net := _net_price(row, price)) != price:
+    if net != price:
         text += f", {_text(net, row['currency'])} with its credits taken off"
     return text + (f" on line {row['agreement_line_id']}, others differ." if row["has_several_prices"] else ".")
 

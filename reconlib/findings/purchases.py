@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from reconlib.comparison import money_a_month
-from reconlib.findings.kinds import Facts, Row, cell_of, price_text
+from reconlib.findings.kinds import Facts, Row, cell_of
 from reconlib.findings.prices import cost_hint
 from reconlib.money import SEVERAL, format_qty, round_amount
 from reconlib.pricing import format_price
 
 
 def check_cost(facts: Facts) -> Iterator[Row]:
-    """A vendor cost the PSA does not know, a price below cost, a purchase in another currency (T98, T113)."""
+    """A vendor cost the PSA does not know, a purchase in another currency (T98, T113)."""
     for row in facts.cells:
         if not row["lines"]:
             continue
@@ -31,13 +31,6 @@ def check_cost(facts: Facts) -> Iterator[Row]:
             text = f"{row['service_name']} costs {costs} a unit, the agreement line says {says}."
             text = " ".join(part for part in (text, row["cost_rate"], cost_hint(vendor, line)) if part)
             yield {**cell_of(row), "kind": "cost_change", "cost_impact": impact, "explanation": text}
-        cost, price = row["unit_cost"], row["unit_price"]
-        if cost is not None and price is not None and row["is_billable"] and price < cost * row["cycle_months"]:
-            impact = money_a_month(row["billed_qty"], cost * row["cycle_months"] - price, row["cycle_months"], row["currency"])
-            text = (
-                f"{row['service_name']} is sold at {price_text(price / row['cycle_months'])} and costs {price_text(cost)} a unit and month."
-            )
-            yield {**cell_of(row), "kind": "negative_margin", "cost_impact": impact, "explanation": text}
 
 
 def _is_same_cost(row: Row, vendor: Decimal, line: Decimal) -> bool:

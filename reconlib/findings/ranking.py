@@ -11,8 +11,9 @@ from reconlib.findings.billing import check_billing, check_bundles
 from reconlib.findings.charges import check_charges
 from reconlib.findings.cloud import check_cloud
 from reconlib.findings.history import check_history, check_timing
-from reconlib.findings.kinds import BILLING_KINDS, UNKNOWN_KINDS, Facts, Row
+from reconlib.findings.kinds import BILLING_KINDS, UNKNOWN_KINDS, Facts, Row, excepted
 from reconlib.findings.mapping import check_accounts, check_products
+from reconlib.findings.margins import check_margins
 from reconlib.findings.prices import check_prices
 from reconlib.findings.purchases import check_cost, check_purchases
 from reconlib.findings.standards import check_expected, check_gaps, check_pools
@@ -27,6 +28,7 @@ CHECKS = (
     check_timing,
     check_cloud,
     check_cost,
+    check_margins,
     check_purchases,
     check_prices,
     check_bundles,
@@ -43,15 +45,22 @@ CHECKS = (
     check_charges,
 )
 
+_SAID_ANYWAY = ("vendor_invoice_mismatch",)  # the MSP's own money, whatever the client's contract says
 _BY_RULE = ("unmatched_rule", "vendor_invoice_mismatch")  # a service may have two of them, each of another rule or check
 
 
 def find_differences(facts: Facts) -> pa.Table:
-    """Every finding of a month, ranked by absolute monthly impact, unknown money last."""
+    """Every finding of a month, ranked by absolute monthly impact, unknown money last.
+
+    Of a client and service a contract exception ignores nothing is said (T35) but what its vendor charges wrongly.
+    """
     import pyarrow as pa
 
     history = {row["finding_id"]: row for row in facts.previous.to_pylist()} if facts.previous is not None else {}
-    made = [_finished(row, facts.book, str(facts.period), history) for check in CHECKS for row in check(facts)]
+    ignored = excepted(facts, "ignore")
+    found = (row for check in CHECKS for row in check(facts))
+    kept = (row for row in found if row["kind"] in _SAID_ANYWAY or (row.get("client_id"), row.get("service_id")) not in ignored)
+    made = [_finished(row, facts.book, str(facts.period), history) for row in kept]
     table = make_table(FINDINGS, made)
     order = sorted(
         range(table.num_rows),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from reconlib.comparison import money_a_month
 from reconlib.errors import SettingsError, nearest
 from reconlib.explanations import units
-from reconlib.findings.kinds import Facts, Row
+from reconlib.findings.kinds import Facts, Row, excepted
 from reconlib.money import format_qty
 
 _NOT_SOLD = ("out_of_scope", "own_use", "ignored", "not_resold")
@@ -18,7 +18,7 @@ def check_expected(facts: Facts) -> Iterator[Row]:
     """Clients billed one service that lack another the rules say is sold with it; having it inside a bundle counts."""
     ids = {row["service_code"]: row["service_id"] for row in facts.tables["services"].to_pylist()}
     cells = {(row["client_id"], row["service_id"]): row for row in facts.cells if row["status"] not in _NOT_SOLD}
-    done: set[tuple[str, str]] = set()
+    done = excepted(facts, "ignore") | excepted(facts, "not_resold")  # what a contract leaves out is not missed (T35, T57)
     for number, standard in enumerate(facts.rules.expected):
         where = f"expected.{number}"
         having = _service(standard.with_service, ids, facts, f"{where}.with_service")
@@ -49,7 +49,10 @@ def check_expected(facts: Facts) -> Iterator[Row]:
 def check_gaps(facts: Facts) -> Iterator[Row]:
     """Devices that one service sees and its pair does not (T62): they may be unprotected, or gone and still counted."""
     found: dict[tuple[str, str], list[Row]] = {}
+    elsewhere = excepted(facts, "not_resold")
     for row in facts.gaps:
+        if (row["client_id"], row["other_id"]) in elsewhere:
+            continue  # bought elsewhere: whether it runs there is not the MSP's to say (T57)
         found.setdefault((row["client_id"], row["other_id"]), []).append(row)
     for (client_id, lacks), rows in found.items():
         quantity = Decimal(sum(row["units"] for row in rows))

@@ -17,7 +17,7 @@ from reconlib.sandbox.catalogue import KEEPER, PAX8, SERVICE, VISIO, term_of
 from reconlib.sandbox.label import Label, cents
 from reconlib.sandbox.label_charges import charge_labels
 from reconlib.sandbox.label_counts import LOOKED_BACK, gap_labels, later_labels, row_labels, standard_labels, unusual_labels
-from reconlib.sandbox.planting import DEVICES, HUNTRESS, Slot
+from reconlib.sandbox.planting import DEVICES, GOODWILL, HUNTRESS, Slot
 from reconlib.sandbox.timeline import Fact, month_number
 from reconlib.sandbox.vendor_records import COST_RISE
 from reconlib.sandbox.world import World
@@ -115,6 +115,8 @@ def _beside(period: Period, fact: Fact, label: object) -> Iterator[Label]:
         yield label("cost_change", cost=COST_RISE * fact.purchased)
     elif pattern == "below_cost":
         yield label("negative_margin", cost=(cost - slot.price / slot.cycle) * fact.billed)
+    elif pattern == "credit" and (lost := (cost - slot.price / slot.cycle) * fact.billed + GOODWILL / slot.cycle) > 0:
+        yield label("negative_margin", cost=lost)  # a credit larger than what the line earns (T33)
     elif pattern == "currency":
         yield label("currency_or_cycle_mismatch")
     elif pattern == "undeployed":

@@ -21,6 +21,7 @@ HUNTRESS = ("EDR", "ITDR", "SAT")
 MEASURED = (*BOUGHT, *DEVICES, *HUNTRESS)
 BY_MONTH = (*M365, "DROPSUITE", "PROOFPT-M")  # charged month by month, where not bought with yearly billing
 CHARGED = ("twice", "dearer", "unrefunded", "phantom", "stray", "rebate")  # patterns of the distributor's charges
+GOODWILL = Decimal("25.00")  # what a credit line takes off a cycle
 IN_OCTOBER = 3  # offset of a pattern of four months that begins in a February, June or October
 
 # pattern, services it may sit on, how many, smallest count it needs
@@ -48,7 +49,7 @@ PLANTS: tuple[tuple[str, tuple[str, ...], int, int], ...] = (
     # decoys: nothing to report
     ("split", MEASURED, 4, 5),  # two lines sum (T17)
     ("included", ("RMM-WS", "M365-BP", "DROPSUITE", "EDR"), 3, 8),  # included units (T39)
-    ("credit", MEASURED, 3, 3),  # a credit line beside it (T33)
+    ("credit", MEASURED, 3, 3),  # a credit line beside it (T33); negative_margin where it takes more than the line earns
     ("helper", MEASURED, 3, 3),  # a proration helper line beside it (T18)
     ("internal", ("DROPSUITE", "PROOFPT-A", "SAT", "M365-BS"), 2, 3),  # cost-only line (T69)
     ("mixed", MEASURED, 1, 6),  # billable and no-charge lines cover together

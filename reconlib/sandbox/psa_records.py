@@ -10,7 +10,7 @@ from decimal import Decimal
 from reconlib.sandbox import unlike
 from reconlib.sandbox.cast import MSP_NAME, OWN_CODE, OWN_ID, Member
 from reconlib.sandbox.catalogue import DORMANT, SERVICE, SERVICES
-from reconlib.sandbox.planting import BOUGHT, Slot, rng
+from reconlib.sandbox.planting import BOUGHT, GOODWILL, Slot, rng
 from reconlib.sandbox.records import Addition, Agreement, Company
 from reconlib.sandbox.timeline import Fact, phase_of
 
@@ -105,7 +105,7 @@ def additions_of(fact: Fact, month: int) -> list[Addition]:
         return [replace(line, quantity=contracted - 2), free]
     rows = [replace(line, quantity=contracted, included=slot.included)]
     if slot.pattern == "credit":
-        credit = replace(line, id=line.id + 2, price=Decimal("-25.00"), cost=None, effective=date(2023, 12, 1))
+        credit = replace(line, id=line.id + 2, quantity=1, price=-GOODWILL, cost=None, effective=date(2023, 12, 1))
         rows.append(replace(credit, description="Goodwill credit"))
     if slot.pattern == "helper":
         for helper in (month - 1, month):

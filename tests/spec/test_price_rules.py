@@ -384,6 +384,60 @@ def test_t88_a_term_that_ran_on_is_only_hinted_at() -> None:
     assert result.cell("A", "BP")["unit_price"] == Decimal("30.00")
 
 
+def margins(result: Result) -> list[tuple[Decimal, str]]:
+    return [(row["cost_impact"], row["explanation"]) for row in result.findings if row["kind"] == "negative_margin"]
+
+
+BELOW = "client  service  qty  price  cost\nA  EDR  10  5.00  4.00"
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ("A  EDR  1  -8.00  -", None),  # 42.00 for what costs 40.00
+        ("A  EDR  1  -10.00  -", None),  # 40.00: no loss
+        ("A  EDR  2  -10.00  -", ("10.00", "EDR is sold at 5.00, 3.00 with its credits taken off, and costs 4.00 a unit and month.")),
+        (
+            "A  EDR  1  3.00  4.00",
+            ("1.00", "1 of 2 lines of EDR are priced below its cost of 4.00 a unit and month."),
+        ),  # the others earn 10.00
+        (
+            "A  EDR  1  3.00  4.00\nA  EDR  2  -10.00  -",  # 53.00 − 20.00 for what costs 44.00
+            ("11.00", "EDR is sold at 4.818182 over its lines, 3 with its credits taken off, and costs 4.00 a unit and month."),
+        ),
+    ],
+)
+def test_t33_a_credit_is_taken_off_before_a_price_is_held_against_its_cost(lines: str, found: tuple[str, str] | None) -> None:
+    made = margins(run_month(f"{BELOW}\n{lines}"))
+    assert made == ([] if found is None else [(Decimal(found[0]), found[1].replace(" 3 with", " 3.00 with"))])
+
+
+def test_t33_t112_a_credit_of_another_cycle_or_currency_is_not_added_to_a_months_money() -> None:
+    lines = "client  service  qty  price  cost  agreement\nA  EDR  10  5.00  4.00  month\nA  EDR  1  -60.00  -  year"
+    yearly = "agreement  client  cycle  currency\nmonth  A  1  -\nyear  A  {}"
+    assert margins(run_month(lines, agreements=yearly.format("12  -"))) == []  # 5.00 a month, not 60.00
+    assert margins(run_month(lines, agreements=yearly.format("1  EUR"))) == []
+    assert margins(run_month(lines, agreements=yearly.format("1  -")))[0][0] == Decimal("50.00")
+
+
+def test_t43_a_margin_is_of_the_money_a_price_model_makes() -> None:
+    rules = {"services": {"EDR": {"price": {"model": "per_unit", "price": "{}"}}}}
+    for price, found in (("9.00", []), ("3.00", [Decimal("10.00")])):
+        rules["services"]["EDR"]["price"]["price"] = price
+        made = run_month("client  service  qty  price  cost\nA  EDR  10  0.00  4.00", rules=rules)
+        assert [money for money, _ in margins(made)] == found
+
+
+def test_a_margin_in_yen_is_said_in_yen() -> None:
+    made = run_month("client  service  qty  price  cost\nA  EDR  10  100  120", clients="client  currency\nA  JPY")
+    assert margins(made) == [(Decimal(200), "EDR is sold at 100 and costs 120 a unit and month.")]
+
+
+def test_t120_a_rise_in_the_books_currency_is_not_held_against_a_line_in_another() -> None:
+    lines = "client  service  qty  price\nA  EDR  20  10.00\nB  EDR  20  10.00"
+    assert set(outliers(run_month(lines, clients="client  currency\nA  CAD\nB  -", services=SERVICE, rules=RISE))) == {"B"}
+
+
 def test_t119_no_change_sets_a_price() -> None:
     assert {"cost_change", "price_outlier", "negative_margin"} & set(CHANGE_KINDS) == set()
     assert [name for name in CHANGES.names() if name.startswith(("old_", "new_"))] == ["old_qty", "new_qty"]

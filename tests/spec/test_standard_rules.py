@@ -177,6 +177,41 @@ def test_t35_a_product_ignored_for_a_client_gives_no_finding_and_its_line_stays_
     assert month.cell("Acme", "EDR")["expected_qty"] is None
 
 
+@pytest.mark.parametrize(
+    ("usage", "purchases", "cost"),
+    [
+        ("Acme  EDR  10  S1", "", "12.00"),  # sold below cost
+        ("Acme  EDR  10  S1", "Acme  EDR  10  9.00", "8.00"),  # dearer than its line says
+        ("Acme  EDR  1  S1\nAcme  EDR  1  S1", "", "1.00"),  # a unit seen twice
+    ],
+)
+def test_t35_nothing_is_said_of_the_cost_or_units_of_what_is_ignored(usage: str, purchases: str, cost: str) -> None:
+    rule = {"used": [{"source": "vendor", "dedupe": True}], "purchased": [{"source": "vendor"}]}
+    given = {
+        "lines": f"client  service  qty  price  cost\nAcme  EDR  10  10.00  {cost}",
+        "usage": f"client  service  qty  key\n{usage}",
+        "purchases": f"client  service  qty  cost\n{purchases}",
+    }
+    assert [row for row in run_month(**given, rules={"services": {"EDR": rule}}).findings if row["client_id"]] != []
+    ignored = run_month(**given, rules={"services": {"EDR": rule}, "overrides": [{**OVERRIDE, "ignore": True}]})
+    assert (ignored.cell("Acme", "EDR")["status"], [row for row in ignored.findings if row["client_id"]]) == ("ignored", [])
+
+
+@pytest.mark.parametrize("why", ["ignore", "not_resold"])
+def test_t35_t57_what_a_contract_leaves_out_is_not_missed(why: str) -> None:
+    rules = {"expected": [{"with_service": "RMM", "services": ["EDR"]}], "overrides": [{**OVERRIDE, why: True}]}
+    given = {"lines": "client  service  qty\nAcme  RMM  5", "services": "service\nEDR", "usage": "client  service  qty\nAcme  RMM  5"}
+    assert run_month(**given, rules=rules).findings == []
+    lacking = run_month(**given, rules={"expected": rules["expected"]}).findings
+    assert [row["kind"] for row in lacking] == ["missing_expected_service"]
+
+
+def test_t55_the_msps_own_agreement_has_no_margin() -> None:
+    lines = "client  service  qty  price  cost\nAcme  EDR  10  0.00  6.00"
+    assert {row["kind"] for row in run_month(lines).findings} == {"no_source", "negative_margin"}
+    assert run_month(lines, rules={"own_clients": ["Acme"]}).findings == []
+
+
 def test_t57_what_the_client_buys_elsewhere_is_in_use_and_neither_bought_nor_billed_here() -> None:
     rules = {"services": {"EDR": EDR}, "overrides": [{**OVERRIDE, "not_resold": True}]}
     usage = "client  service  qty\nAcme  EDR  3\nBirch  EDR  1"

@@ -29,6 +29,7 @@ from reconlib.explain import (
 )
 from reconlib.explain import finding as explaining
 from reconlib.explain.expected import expected_steps
+from reconlib.explain.money import money_parts
 from reconlib.explain.records import _tally
 from reconlib.explain.vendor_record import show_json
 from reconlib.explain.written import written_block
@@ -206,6 +207,21 @@ USED = """
 client  service  qty
 acme    EDR      23
 """
+
+
+def test_t33_a_margin_is_what_units_cost_less_what_is_paid_with_credits_taken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Any] = []
+    monkeypatch.setattr(small_month, "run_stages", lambda inputs, parsed: kept.append((inputs, run_stages(inputs, parsed))) or kept[0][1])
+    small_month.run_month("client  service  qty  price  cost\nacme  EDR  10  5.00  4.00\nacme  EDR  2  -10.00  -")
+    (inputs, made), rules = kept[0], parse({"version": 1}, Rules, where="test")
+    (finding,) = [row for row in made.findings.to_pylist() if row["kind"] == "negative_margin"]
+    parts, said = money_parts(finding, made.compared.judged.to_pylist()[0], rules, inputs, is_as_shown=True)
+    assert [(row["sum"], str(row["amount"])) for row in parts] == [
+        ("10 × 4.00", "40.00"),
+        ("lines and credits, a month", "-30.000000"),  # 50.00 − 20.00
+        ("the one less the other", "10.000000"),
+    ]
+    assert said == ["A credit of -20.00 USD a cycle stands beside the lines: it changes money, never a quantity (T33)."]
 
 
 def test_steps_of_a_plain_count(monkeypatch: pytest.MonkeyPatch) -> None:
