@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from reconlib.connectors import connectwise_psa, focus, huntress, msgraph, ninjaone, partner_center, partner_center_file, pax8
+from reconlib.connectors import (
+    connectwise_psa,
+    focus,
+    huntress,
+    msgraph,
+    ninjaone,
+    partner_center,
+    partner_center_file,
+    partner_center_purchases,
+    pax8,
+)
 from reconlib.connectors.contract import Connector
 from reconlib.connectors.file import FILE
 
@@ -15,5 +25,6 @@ CONNECTORS: dict[str, Connector] = {
     "ninjaone": ninjaone.CONNECTOR,
     "partner_center": partner_center.CONNECTOR,
     "partner_center_file": partner_center_file.CONNECTOR,
+    "partner_center_purchases": partner_center_purchases.CONNECTOR,
     "pax8": pax8.CONNECTOR,
 }
