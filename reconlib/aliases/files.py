@@ -7,6 +7,7 @@ user's file has the columns of ``aliases.csv``, and a row of kind ``product`` fo
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -141,8 +142,8 @@ def _alias_rows(text: str, where: str, *, kinds: tuple[str, ...]) -> Iterator[Ro
 
 
 def _lines(text: str, where: str, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows with the line each begins on; every column is there and every row has as many cells."""
-    reader = csv.DictReader(text.splitlines(), strict=True)
+    """Rows with the line each ends on; every column is there and every row has as many cells."""
+    reader = csv.DictReader(io.StringIO(text, newline=None), strict=True)  # a line break in a cell stays in it, and is refused
     try:
         missing = [name for name in columns if name not in (reader.fieldnames or ())]
         if missing:

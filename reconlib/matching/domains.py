@@ -1,7 +1,7 @@
 """What a web or mail domain says of its owner's name: evidence, never a key (FIELD.md T24).
 
-Public mail domains, sites where anybody has a page, and the MSP's own domain are no evidence. Suffixes
-come from tldextract's packaged list; nothing is fetched.
+Public mail domains, sites where anybody has a page, and the MSP's own domain are no evidence.
+Suffixes come from tldextract's packaged list; nothing is fetched.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reconlib.matching.alignment import align_words
@@ -51,16 +52,7 @@ def set_points(pairs: Pairs) -> np.ndarray:
 
 def say_conflicts(left: Row, right: Row) -> tuple[str, ...]:
     """What speaks against a pair and forbids AUTO, in words."""
-    mine, other = left.name, right.name
-    said = list(product_conflicts(left.product, right.product))
-    if not left.product and mine.numbers != other.numbers:
-        said.append(f"number {_or_none(mine.numbers)} against {_or_none(other.numbers)}")
-    if mine.forms and other.forms and mine.forms != other.forms:
-        said.append(f"legal form {_or_none(mine.forms)} against {_or_none(other.forms)}")
-    if found := contrast_of(align_words(mine, other)):
-        said.append(f"{found[0]} against {found[1]}")
-    if mine.is_retired != other.is_retired:
-        said.append("only one is marked old, test or not to be used")
+    said = [*product_conflicts(left.product, right.product), *_name_conflicts(left, right)]
     if left.trading and right.trading and not left.trading & right.trading:
         said.append(f"trading as {_or_none(left.trading)} against {_or_none(right.trading)}")
     if len(left.ids) > 1 and right.ids and not left.ids & right.ids:
@@ -75,6 +67,22 @@ def say_conflicts(left: Row, right: Row) -> tuple[str, ...]:
     if elsewhere and not hosts[0] & hosts[1] and not same_phone(left.phone, right.phone):
         said.append("another address")
     return tuple(said)
+
+
+def _name_conflicts(left: Row, right: Row) -> Iterator[str]:
+    mine, other = left.name, right.name
+    if not left.product and mine.numbers != other.numbers:
+        yield f"number {_or_none(mine.numbers)} against {_or_none(other.numbers)}"
+    if mine.forms and other.forms and mine.forms != other.forms:
+        yield f"legal form {_or_none(mine.forms)} against {_or_none(other.forms)}"
+    if mine.doubtful != other.doubtful:
+        yield f"letters {_or_none(mine.doubtful)} against {_or_none(other.doubtful)}"
+    if mine.letters and other.letters and mine.letters != other.letters:
+        yield f"letters {mine.letters} against {other.letters}"
+    if found := contrast_of(align_words(mine, other)):
+        yield f"{found[0]} against {found[1]}"
+    if mine.is_retired != other.is_retired:
+        yield "only one is marked old, test or not to be used"
 
 
 def _shared_ids(rows: tuple[Row, ...]) -> Counter[str]:

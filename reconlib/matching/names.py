@@ -37,6 +37,7 @@ _SAME_WORD = {
     "tech": "technology", "technologies": "technology",
     "labs": "laboratories", "lab": "laboratories", "ins": "insurance", "pharma": "pharmaceuticals", "med": "medical", "ltda": "ltd",
 }  # fmt: skip
+_SHOWN_LETTERS = 40
 _FIRST_FORMS = frozenset(("pt", "as", "oy", "ab", "ao", "ud", "cv"))  # two letters that stand before a name
 _EMPTY_FORMS = frozenset(("corporation", "company", "inc", "ltd"))  # say nothing of who it is, wherever they stand
 _OTHER_NAME = re.compile(
@@ -48,6 +49,7 @@ _ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)$")
 _INITIALS = re.compile(r"\b(?:[a-z]\b[. ] ?){2,}")
 _CAPITALS = re.compile(r"\b(?:[A-Z]\.?){3,6}(?![\w])|\b[A-Z]&[A-Z]\b")
 _WORD = re.compile(r"[a-z0-9]+")
+_PLUS = re.compile(r"(?<=\w)\+(?!\w)")  # "A+ Computers", not "Alder + Birch"
 _JOINERS = str.maketrans({"'": "", "’": "", "`": "", "´": "", "&": " and ", "+": " and ", "@": " at "})
 
 
@@ -61,6 +63,8 @@ class Name:
     numbers: frozenset[str]
     is_retired: bool
     initials: frozenset[str]  # words that may be initials: three to six capitals, or any such word where the case tells nothing
+    doubtful: frozenset[str] = frozenset()  # legal forms where few stand: "PT Alder" and "Alder PT" may be a firm's initials
+    letters: str = ""  # those of another script than the Latin one: two words of it may sound alike
 
 
 def read_name(text: object) -> Name:
@@ -73,13 +77,22 @@ def read_name(text: object) -> Name:
         (frozenset({'2'}), True)
     """
     plain = plain_text(text)
-    body, forms = _split_form(plain, is_spa=not isinstance(text, str) or bool(_SPA.search(text)))
+    body, forms, doubtful = _split_form(plain, is_spa=not isinstance(text, str) or bool(_SPA.search(text)))
     words = tuple(dict.fromkeys(_SAME_WORD.get(word, word) for word in _WORD.findall(body)))
     if not words:
-        words, forms = tuple(dict.fromkeys(_WORD.findall(plain))), frozenset()
+        words, forms, doubtful = tuple(dict.fromkeys(_WORD.findall(plain))), frozenset(), frozenset()
     told = [word for word in words if word not in LITTLE_WORDS and word not in _EMPTY_FORMS]
     numbers = frozenset(number for at, word in enumerate(words) if (number := number_of(word, first=not at)))
-    return Name(words, " ".join(told or words), forms, numbers, bool(_RETIRED.search(plain)), _initials(text, words))
+    core, is_retired = " ".join(told or words), bool(_RETIRED.search(plain))
+    return Name(words, core, forms, numbers, is_retired, _initials(text, words), doubtful, _other_letters(text))
+
+
+def _other_letters(text: object) -> str:
+    if not isinstance(text, str) or text.isascii():
+        return ""
+    plain = unicodedata.normalize("NFKC", _ASIAN_FORMS.sub("", text[:LONGEST_NAME])).casefold()
+    found = "".join(sign for sign in plain if ord(sign) > 127 and sign.isalpha() and not unicodedata.name(sign, "").startswith("LATIN"))
+    return found[:_SHOWN_LETTERS]
 
 
 def _initials(text: object, words: tuple[str, ...]) -> frozenset[str]:
@@ -109,17 +122,20 @@ def plain_text(text: object) -> str:
         return ""
     kinds = ((sign, unicodedata.category(sign)) for sign in text[:LONGEST_NAME])
     shown = "".join(" " if kind in _BREAKS else sign for sign, kind in kinds if kind not in _HIDDEN)
-    plain = anyascii(_ASIAN_FORMS.sub(" ", unicodedata.normalize("NFKC", shown))).lower().translate(_JOINERS)
+    plain = anyascii(_ASIAN_FORMS.sub(" ", unicodedata.normalize("NFKC", _PLUS.sub(" plus ", shown)))).lower().translate(_JOINERS)
     return _INITIALS.sub(lambda found: found.group().replace(".", "").replace(" ", "") + " ", plain + " ").strip()
 
 
-def _split_form(plain: str, *, is_spa: bool) -> tuple[str, frozenset[str]]:
-    """The name without its legal forms, and these by their plainest spelling. Two letters are a form only at the end or the beginning."""
+def _split_form(plain: str, *, is_spa: bool) -> tuple[str, frozenset[str], frozenset[str]]:
+    """The name without its legal forms, and these by their plainest spelling; those that stand where they may be something else apart.
+
+    Two letters are a form only at the end or the beginning.
+    """
     from rigour.names.org_types import extract_org_types
 
     words = _WORD.findall(plain)
     text = " ".join(words)
-    forms = set()
+    forms, doubtful = set(), set()
     for found, target in extract_org_types(text):
         if (
             found in _NUMERALS
@@ -131,7 +147,9 @@ def _split_form(plain: str, *, is_spa: bool) -> tuple[str, frozenset[str]]:
         if padded.strip():
             text = padded.strip()
             forms.add(re.sub(r"[^a-z]", "", target.lower()))
-    return text, frozenset(forms)
+            if words[0] == found or (words[-1] == found and found == "pt"):
+                doubtful.add(found)
+    return text, frozenset(forms), frozenset(doubtful)
 
 
 def number_of(word: str, *, first: bool = False) -> str:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pandas as pd
 
@@ -55,7 +55,10 @@ def read_pairs(kind: str | None = None) -> list[Pair]:
     with PATH.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     found = [
-        Pair(int(r["number"]), r["kind"], _item(r["left"], r["left_more"]), _item(r["right"], r["right_more"]), r["same"], r["reason"])  # type: ignore[arg-type]
+        Pair(
+            *(int(r["number"]), r["kind"], _item(r["left"], r["left_more"]), _item(r["right"], r["right_more"])),
+            *(cast("Same", r["same"]), r["reason"]),
+        )
         for r in rows
     ]
     return [pair for pair in found if kind in (None, pair.kind)]

@@ -223,6 +223,14 @@ def test_one_id_may_pass_from_one_product_to_another_when_the_dates_do_not_meet(
         read_aliases(write(tmp_path / "own.csv", *rows[:2], f"{PREMIUM},part_number,A-1,2020-12-31,,x"))
 
 
+@pytest.mark.parametrize("sign", ["\n", "\r\n", "\u2028", "\x85"], ids=ascii)
+def test_a_line_break_inside_a_cell_is_refused_and_never_taken_out(tmp_path, sign):
+    path = tmp_path / "own.csv"
+    path.write_bytes(f'{",".join(COLUMNS)}\n{PREMIUM},name,"Our{sign}Premium",,,x\n'.encode())
+    with pytest.raises(DataError, match=r"column value: 'Our.*Premium' is no name or id"):
+        read_rows(path)
+
+
 @pytest.mark.parametrize("text", ["product,kind\n", "", "\x00", 'product,kind,value,since,until,source\n"open'])
 def test_a_file_that_is_no_table_is_an_error(tmp_path, text):
     path = tmp_path / "own.csv"
