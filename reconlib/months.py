@@ -13,7 +13,8 @@ from reconlib.mapping import list_gone
 from reconlib.month import Month, has_stage, month_events, read_stage
 from reconlib.period import parse_period
 from reconlib.renewals import renewals
-from reconlib.schema import CANONICAL, CELL_CHANGES, RECENT_CHANGES, make_table
+from reconlib.schema import CANONICAL, CELL_CHANGES, RECENT_CHANGES, SPLIT_PARTS, make_table
+from reconlib.splits import sum_parts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,6 +50,19 @@ def list_gone_mappings(month: Month) -> tuple[pa.Table, ...]:
         for relation in ("account", "product")
         if has_stage(month.previous, f"{relation}_mapping")
     )
+
+
+def sum_split_tenants(month: Month, accounts: pa.Table) -> pa.Table:
+    """Usage of every part of a split tenant and of its remainder, beside the tenant's as it was received (T32). Returns SPLIT_PARTS.
+
+    ``accounts``: the month's mapping. Without a split no usage is read.
+
+    Raises:
+        TieOutError: Σ parts + remainder is not the tenant.
+    """
+    if not month.rules.tenant_splits:
+        return make_table(SPLIT_PARTS, [])
+    return sum_parts(read_stage(month, "usage_records"), month.rules, accounts, month.engine)
 
 
 def list_renewals(month: Month) -> pa.Table:

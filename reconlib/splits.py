@@ -17,10 +17,11 @@ from sqlglot import exp
 from reconlib.claims import WHOLE, Account, claims_view, split_view
 from reconlib.engine import DUCKDB, Engine, read_sql, run_sql
 from reconlib.errors import SettingsError, TieOutError, nearest
+from reconlib.money import format_qty
 from reconlib.rules import Rules
 from reconlib.rules.accounts import DOMAIN, NO_PART
 from reconlib.rules.names import Named
-from reconlib.schema import CANONICAL, make_table
+from reconlib.schema import CANONICAL, SPLIT_PARTS, make_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = dict[str, Any]
+_NONE = (0, Decimal(0))  # records and units of an account without any
 _TENANTS_OWN = ("external_id", "tenant_id", "email", "phone", "address")  # evidence of whose the tenant is: it says nothing of a part
 
 
@@ -120,6 +122,40 @@ def split_stakes(records: pa.Table, rules: Rules, accounts: pa.Table, engine: En
     return run_sql(script, inputs, results=("summed",), views=views, engine=engine)["summed"]
 
 
+def sum_parts(records: pa.Table, rules: Rules, accounts: pa.Table, engine: Engine = DUCKDB) -> pa.Table:
+    """Usage of every split tenant, part by part and the remainder, beside what was received. Returns SPLIT_PARTS.
+
+    ``accounts`` is the month's mapping: tenants it knows no part of are not split in it, and not listed.
+
+    Raises:
+        SettingsError: a record belongs to two parts.
+        TieOutError: Σ parts + remainder is not the tenant.
+    """
+    keys = account_keys(accounts)
+    inputs, views = split_inputs({"usage_records": records}, rules, keys)
+    if not views:
+        return make_table(SPLIT_PARTS, [])
+    script, more_views, more = checks_script(rules)
+    script += (
+        "CREATE TABLE part_totals AS SELECT source, vendor_account_id, 'usage' AS record_kind, count(*) AS records, "
+        "CAST(sum(quantity_qty) AS DECIMAL(38, 6)) AS quantity_qty FROM usage_records GROUP BY source, vendor_account_id;"
+    )
+    results = ("split_totals", "claimed_twice", "part_totals")
+    out = run_sql(script, {**inputs, **more}, results=results, views={**views, **more_views}, engine=engine)
+    totals = out["split_totals"].to_pylist()
+    check_splits(rules, totals, out["claimed_twice"].to_pylist(), out["part_totals"])
+    whole = {(row["source"], row["vendor_account_id"]): (row["records"], row["quantity_qty"]) for row in totals}
+    used = _used(out["part_totals"])
+    rows = []
+    for one in rules.tenant_splits:
+        names = {one.part_id(name): name for name in one.parts if (one.source, one.part_id(name)) in keys}
+        for account, name in (names | {one.account: NO_PART}).items() if names else ():
+            (count, qty), (all_count, all_qty) = used.get((one.source, account), _NONE), whole.get((one.source, one.account), _NONE)
+            row = {"source": one.source, "vendor_account_id": account, "tenant_account_id": one.account, "part": name}
+            rows.append(row | {"records": count, "quantity_qty": qty, "tenant_records": all_count, "tenant_qty": all_qty})
+    return make_table(SPLIT_PARTS, rows)
+
+
 def account_keys(accounts: pa.Table) -> frozenset[Account]:
     """Source and id of every account."""
     return frozenset(zip(accounts["source"].to_pylist(), accounts["vendor_account_id"].to_pylist(), strict=True))
@@ -169,10 +205,11 @@ def check_splits(rules: Rules, totals: Iterable[Row], twice: Iterable[Row], buck
     ended = _used(buckets)
     for row in totals:
         one = next(s for s in rules.tenant_splits if (s.source, s.account) == (row["source"], row["vendor_account_id"]))
-        parts = [ended.get((one.source, account), (0, Decimal(0))) for account in one.account_ids()]
+        parts = [ended.get((one.source, account), _NONE) for account in one.account_ids()]
         came = (sum(records for records, _ in parts), sum((units for _, units in parts), Decimal(0)))
         if came != (row["records"], row["quantity_qty"]):
-            said = f"{row['records']} records with {row['quantity_qty']} units became {came[0]} in parts and remainder with {came[1]}"
+            had = f"{row['records']} records with {format_qty(row['quantity_qty'])} units"
+            said = f"{had} became {came[0]} in parts and remainder with {format_qty(came[1])}"
             raise TieOutError(said, where=f"account {one.account} of {one.source}")
 
 
@@ -192,6 +229,6 @@ def _used(buckets: pa.Table) -> dict[Account, tuple[int, Decimal]]:
     found: dict[Account, tuple[int, Decimal]] = {}
     for row in buckets.to_pylist():
         if row["record_kind"] == "usage":
-            records, units = found.get((row["source"], row["vendor_account_id"]), (0, Decimal(0)))
+            records, units = found.get((row["source"], row["vendor_account_id"]), _NONE)
             found[row["source"], row["vendor_account_id"]] = (records + row["records"], units + row["quantity_qty"])
     return found

@@ -5,7 +5,7 @@ Quantities and money are ``DECIMAL(18, 6)``, never float; dates are days, ``_at`
 """
 
 from reconlib.schema.canonical import CANONICAL
-from reconlib.schema.mapping import ACCOUNT_MAPPING, EVIDENCE_KINDS, PRODUCT_MAPPING
+from reconlib.schema.mapping import ACCOUNT_MAPPING, EVIDENCE_KINDS, PRODUCT_MAPPING, SPLIT_PARTS
 from reconlib.schema.over_time import CELL_CHANGES, CHRONIC, METRICS, RECENT_CHANGES, RENEWALS, ROLL_FORWARD
 from reconlib.schema.stages import (
     CHANGES,
@@ -42,6 +42,7 @@ __all__ = [
     "RENEWALS",
     "ROLL_FORWARD",
     "SOURCE_STATUS",
+    "SPLIT_PARTS",
     "STAGES",
     "VENDOR_AUDIT",
     "Column",

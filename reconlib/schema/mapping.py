@@ -1,4 +1,4 @@
-"""The two tables of mapping: whose a vendor account is, what a vendor product counts for, how sure that is and why (docs/mapping.md)."""
+"""The tables of mapping: whose a vendor account is, what a vendor product counts for, how sure that is and why (docs/mapping.md)."""
 
 from __future__ import annotations
 
@@ -67,5 +67,21 @@ PRODUCT_MAPPING = TableSchema(
         required("product_name", "as the vendor shows it"),
         column("sku", "text", "part number or SKU id"),
         *_judged("service"),
+    ),
+)
+
+SPLIT_PARTS = TableSchema(
+    "split_parts",
+    "usage of one part of a tenant that serves several clients, or of its remainder, beside the tenant's as it was received (T32)",
+    ("source", "vendor_account_id"),
+    (
+        SOURCE,
+        required("vendor_account_id", "the part's own account; of the remainder the tenant's"),
+        required("tenant_account_id", "the vendor's id of the tenant"),
+        required("part", "its name in the rule, or remainder"),
+        column("records", "int", "usage records of the part", null=False),
+        column("quantity_qty", "qty", "their units", null=False),
+        column("tenant_records", "int", "usage records of the tenant before it was split", null=False),
+        column("tenant_qty", "qty", "their units", null=False),
     ),
 )

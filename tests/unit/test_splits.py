@@ -8,10 +8,15 @@ from typing import Any
 import pytest
 from small_book import AT, make_book, open_book
 
-from reconlib import steps
+from reconlib import splits, steps
+from reconlib.errors import TieOutError
 from reconlib.explain import explain_finding, read_vendor_record
+from reconlib.month import read_stage
+from reconlib.months import sum_split_tenants
 from reconlib.people import import_month_decisions
+from reconlib.report.pages.mapping import list_parts, list_split_tenants
 from reconlib.review import write_queue
+from reconlib.splits import sum_parts
 
 RULES = """version: 1
 tenant_splits:
@@ -79,3 +84,35 @@ def test_t32_a_finding_of_a_part_is_explained_by_the_rule_and_walks_back_to_the_
         ("A3", "Alder/servers", "counted"),
     ]
     assert "A2" in str(read_vendor_record(month.snapshots, records[0]["evidence"]))
+
+
+def test_t32_page_20_shows_parts_and_remainder_beside_what_was_received(month: Any) -> None:
+    accounts = steps.map_month(month).accounts
+    summed = sum_split_tenants(month, accounts)
+    (tenant,) = list_split_tenants(summed, accounts).to_pylist()
+    assert tenant == {"tenant": "Alder", "source": "rmm", "parts": 2} | {
+        "parts_qty": 3, "remainder_qty": 1, "together_qty": 4, "received_qty": 4
+    }  # fmt: skip
+    parts = list_parts(summed, accounts).to_pylist()
+    assert [(row["part"], row["client_name"], row["state"], row["records"], row["quantity_qty"]) for row in parts] == [
+        ("servers", "Beech", "mapped", 2, 2),
+        ("kiosks", None, "suggested", 1, 1),
+        ("remainder", None, "suggested", 1, 1),
+    ]
+    assert {row["tenant"] for row in parts} == {"Alder"}
+
+
+def test_t32_what_was_received_is_counted_without_the_split_and_a_mapping_from_before_it_splits_nothing(
+    month: Any, monkeypatch: Any
+) -> None:
+    accounts, records = steps.map_month(month).accounts, read_stage(month, "usage_records")
+    before = accounts.filter([one == "Alder" for one in accounts["vendor_account_id"].to_pylist()])
+    assert sum_parts(records, month.rules, before).num_rows == 0
+    whole = splits.split_view
+
+    def loses_the_remainder(*args: Any) -> Any:
+        return whole(*args).where("vendor_account_id <> 'Alder/kiosks' AND unit_class <> 'Kiosk'")
+
+    monkeypatch.setattr(splits, "split_view", loses_the_remainder)
+    with pytest.raises(TieOutError, match="4 records with 4 units became 3 in parts and remainder with 3"):
+        sum_parts(records, month.rules, accounts)

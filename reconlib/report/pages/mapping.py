@@ -9,7 +9,18 @@ import pyarrow as pa
 
 from reconlib.ledger import Event
 from reconlib.period import Period
-from reconlib.report.pages.tables import ZERO, Card, Columns, Row, build_table, each_once, sum_money
+from reconlib.report.pages.tables import ZERO, Card, Columns, Row, build_table, each_once, index_rows, sum_money
+from reconlib.rules.accounts import NO_PART
+
+SPLIT_HEADS = {
+    "tenant": "Tenant",
+    "source": "Source",
+    "parts": "Parts",
+    "parts_qty": "Units in parts",
+    "remainder_qty": "Remainder",
+    "together_qty": "Together",
+    "received_qty": "As received",
+}
 
 
 def count_state(mapping: pa.Table, *states: str) -> int:
@@ -31,8 +42,8 @@ def mapping_cards(accounts: pa.Table, products: pa.Table) -> list[Card]:
         cards.append(
             (f"{word} mapped", f"{count_state(table, 'mapped')} of {len(each_once(table))}", note, "unknown" if waiting else "good")
         )
-    cards.append(("Behind unmapped accounts", sum_undecided_cost(accounts), "known monthly cost; more where no cost is known", "neutral"))
-    cards.append(("Behind unmapped products", sum_undecided_cost(products), "the same money, seen by product", "neutral"))
+    cards.append(("Behind unmapped accounts", sum_undecided_cost(accounts), "known monthly cost; more where none is known", "neutral"))
+    cards.append(("Behind unmapped products", sum_undecided_cost(products), "may wait behind an account too: do not add up", "neutral"))
     return cards
 
 
@@ -66,6 +77,42 @@ def list_shared_clients(accounts: pa.Table) -> pa.Table:
     ]
     columns: Columns = {"source": "text", "client_name": "text", "accounts": "int", "account_names": "text", "units_qty": "qty"}
     return build_table(rows, columns)
+
+
+def list_split_tenants(parts: pa.Table, accounts: pa.Table) -> pa.Table:
+    """Every tenant that serves several clients: what is in its parts, what is left, and what was received, which they come to (T32)."""
+    known = index_rows(accounts, "source", "vendor_account_id")
+    groups: dict[tuple[str, str], Row] = {}
+    for row in parts.to_pylist():
+        key = row["source"], row["tenant_account_id"]
+        blank = {"parts": 0, "parts_qty": ZERO, "remainder_qty": ZERO, "received_qty": row["tenant_qty"]}
+        group = groups.setdefault(key, {"source": key[0], "tenant": _name_tenant(known[key]), **blank})
+        is_rest = row["part"] == NO_PART
+        group["remainder_qty" if is_rest else "parts_qty"] += row["quantity_qty"]
+        group["parts"] += not is_rest
+    rows = [group | {"together_qty": group["parts_qty"] + group["remainder_qty"]} for group in groups.values()]
+    columns: Columns = {"tenant": "text", "source": "text", "parts": "int", "parts_qty": "qty", "remainder_qty": "qty"}
+    return build_table(rows, {**columns, "together_qty": "qty", "received_qty": "qty"})
+
+
+def list_parts(parts: pa.Table, accounts: pa.Table) -> pa.Table:
+    """Every part of a split tenant, most units first and the remainder last, with its client; without one it waits in the queue."""
+    known = index_rows(accounts, "source", "vendor_account_id")
+    rows = []
+    for row in sorted(
+        parts.to_pylist(), key=lambda row: (row["source"], row["tenant_account_id"], row["part"] == NO_PART, -row["quantity_qty"])
+    ):
+        about = known[row["source"], row["vendor_account_id"]]
+        client = about["client_name"] if about["state"] == "mapped" else None
+        kept = {name: row[name] for name in ("source", "part", "records", "quantity_qty")}
+        tenant = _name_tenant(known[row["source"], row["tenant_account_id"]])
+        rows.append(kept | {"tenant": tenant, "state": about["state"], "client_name": client})
+    columns: Columns = {"tenant": "text", "source": "text", "part": "text", "client_name": "text", "state": "text"}
+    return build_table(rows, {**columns, "records": "int", "quantity_qty": "qty"})
+
+
+def _name_tenant(account: Row) -> str:
+    return str(account["account_name"]).removesuffix(f" / {NO_PART}")
 
 
 def list_decisions(events: Iterable[Event], kind: str, period: Period) -> pa.Table:
