@@ -20,21 +20,15 @@ def check_charges(facts: Facts) -> Iterator[Row]:
     ``cost_impact`` is positive where the vendor charges too much, null where the money is not known or its currencies differ. A stopped
     invoice names both of its sums and has no money: what is wrong is not known. Charges of accounts nobody mapped come as such (T19).
     """
-    clouds = {row["service_id"] for row in facts.tables["services"].to_pylist() if _is_cloud(facts, row["service_code"])}
     groups: dict[tuple[str | None, ...], list[Row]] = {}
     for row in facts.audit:
         if row["status"] == "stopped" and row["check"] == "invoice_sum":
             groups.setdefault((row["check"], None, None, row["source"], None, None), []).append(row)
-        elif row["status"] == "mismatch" and not (row["check"] == "unbilled" and row["service_id"] in clouds):  # said in money already
+        elif row["status"] == "mismatch":
             place = (row["client_id"], row["service_id"], row["source"], row["vendor_account_id"], row["vendor_product_id"])
             groups.setdefault((row["check"], *place), []).append(row)
     for (check, *_), rows in groups.items():
         yield _finding(str(check), rows)
-
-
-def _is_cloud(facts: Facts, code: str) -> bool:
-    rule = facts.rules.services.get(code)
-    return rule is not None and rule.cloud is not None
 
 
 def _finding(check: str, rows: list[Row]) -> Row:

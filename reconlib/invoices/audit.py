@@ -59,9 +59,10 @@ def audit_charges(
         TieOutError: a line was lost or looked at twice.
     """
     charges = tables["vendor_charges"]
-    own = {
-        r["client_id"] for r in _rows(tables["clients"], ["client_id", "client_code"]) if not {*r.values()}.isdisjoint(rules.own_clients)
-    }
+    names = ["client_id", "client_code", "is_deleted", "is_billable"]
+    clients = list(_rows(tables["clients"], names))
+    own = {r["client_id"] for r in clients if not {r["client_id"], r["client_code"]}.isdisjoint(rules.own_clients)}
+    gone = {r["client_id"] for r in clients if r["is_deleted"] or not r["is_billable"]}
     heads = check_heads(tables["vendor_invoices"].to_pylist(), _sums(charges), rules.invoice_tolerance)
     stopped = {key for head in heads if head["status"] == "stopped" for key in head["ids"]}
     place = _Places(accounts, products, moved_products(rules, tables))
@@ -82,7 +83,7 @@ def audit_charges(
     made += [place.of(row) for row in compare_seats(seen, bought, services=place.services, clients=place.clients)]
     made += [place.of(cost) for one in seen if (cost := compare_cost(one))]
     made += [place.of(row) for row in check_mapped(spends, accounts, products)]
-    made += [place.of(row) for row in check_billed(spends, made, place, _states(cells), own, _said_elsewhere(tables, rules))]
+    made += [place.of(row) for row in check_billed(spends, made, place, _states(cells), own, gone, _said_elsewhere(tables, rules))]
     made += [place.of(row) for row in unknown_types(unknown)]
     _tie_out(charges, made)
     return make_table(VENDOR_AUDIT, (_finished(row) for row in made))

@@ -82,11 +82,13 @@ def check_billed(
     places: Places,
     states: Mapping[tuple[str, str], tuple[str, int]],
     own_clients: Collection[str],
+    gone_clients: Collection[str],
     said_elsewhere: Collection[tuple[str | None, str]],
 ) -> Iterator[dict[str, Any]]:
     """Recurring charges of a mapped client and service that no agreement line bills, less what other checks ask back already.
 
-    A bundle that covers the service bills it (T67). Where units are known the comparison has said so already: ``reported``.
+    A bundle that covers the service bills it (T67). Where units are known the comparison has said so already: ``reported``. It says
+    nothing of clients that are deleted or no customers (T13, T14): what is still charged for those is said here, cloud cost too.
     """
     claimed: dict[SpendKey, Decimal] = {}
     for done in made:
@@ -107,9 +109,18 @@ def check_billed(
             yield row | {"status": "agrees", "explanation": f"{said}: the MSP's own cost."}
         elif any(lines or status == "covered" for status, lines in found):
             yield row | {"status": "agrees", "explanation": f"{said}, and an agreement bills the service."}
+        elif client in gone_clients and not any((client, service) in said_elsewhere for service in services):
+            rest = _unasked(spend, claimed.get(key, Decimal(0)))
+            text = f"{said} for a client that is deleted or no customer any more, so nobody is billed for it."
+            yield row | {"status": "mismatch", "difference_amount": rest, "explanation": text, "confidence": Decimal("0.9")}
         elif found or any(place in said_elsewhere for service in services for place in ((None, service), (client, service))):
             yield row | {"status": "reported", "explanation": f"{said}; that no line bills it is said elsewhere, or left out by rule."}
         else:
-            rest = max(Decimal(0), spend.recurring - max(Decimal(0), claimed.get(key, Decimal(0))))
+            rest = _unasked(spend, claimed.get(key, Decimal(0)))
             text = f"{said}, and no agreement line bills the service to this client."
             yield row | {"status": "mismatch", "difference_amount": rest, "explanation": text, "confidence": Decimal("0.9")}
+
+
+def _unasked(spend: Spend, claimed: Decimal) -> Decimal:
+    """What recurs, less what another check asks back already: each coin is asked for once."""
+    return max(Decimal(0), spend.recurring - max(Decimal(0), claimed))

@@ -80,6 +80,7 @@ def audit(
     own: tuple[str, ...] = (),
     services: dict[str, str] | None = None,
     rules: dict[str, Any] | None = None,
+    gone: tuple[str, ...] = (),
 ) -> list[Row]:
     """The audit of charges; accounts are clients of that name, products services of that name, unless unmapped."""
     charged = charges(text)
@@ -89,7 +90,9 @@ def audit(
     sold = {(r["source"], r["vendor_product_id"]) for r in charged + bought}
     named = {"is_free": False, "evidence": "p"}
     tables = {name: make_table(schema, []) for name, schema in CANONICAL.items()} | {
-        "clients": make_table(CANONICAL["clients"], [_client(name) for name in {account for _, account in known}]),
+        "clients": make_table(
+            CANONICAL["clients"], [_client(name, is_billable=name not in gone) for name in {account for _, account in known}]
+        ),
         "services": make_table(CANONICAL["services"], [_service(name) for name in {(services or {}).get(p, p) for _, p in sold}]),
         "vendor_charges": make_table(CANONICAL["vendor_charges"], charged),
         "vendor_invoices": make_table(CANONICAL["vendor_invoices"], [_head(row) for row in rows_of(heads)]),
@@ -124,8 +127,8 @@ def _head(row: dict[str, str]) -> Row:
     return made | {"amends_invoice_id": row.get("amends")}
 
 
-def _client(name: str) -> Row:
-    return {"client_id": name, "client_name": name, "is_deleted": False, "is_billable": True, "source": "psa", "evidence": "psa/c"}
+def _client(name: str, *, is_billable: bool) -> Row:
+    return {"client_id": name, "client_name": name, "is_deleted": False, "is_billable": is_billable, "source": "psa", "evidence": "psa/c"}
 
 
 def _service(name: str) -> Row:
@@ -700,6 +703,20 @@ def test_t22_recurring_charges_that_no_agreement_line_bills() -> None:
     assert of(audit(SEATS.format(source="nce"), lines="Acme  M365  new_revenue  0"), "unbilled")["status"] == "reported"
     assert of(audit(SEATS.format(source="nce"), lines="Acme  M365  covered  0"), "unbilled")["status"] == "agrees"
     assert of(audit(SEATS.format(source="nce"), lines="", own=("Acme",)), "unbilled")["status"] == "agrees"
+
+
+@pytest.mark.parametrize("rules", [{}, {"services": {"M365": {"cloud": {"connector": "nce", "markup_percent": 10}}}}])
+@pytest.mark.parametrize("lines", ["", "Acme  M365  out_of_scope  0"])
+def test_t13_t22_what_is_still_charged_for_a_client_that_has_gone_surfaces(lines: str, rules: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"purchases": "id  qty\nfile1  12", "lines": lines, "gone": ("Acme",)}
+    rows = audit(SEATS.format(source="nce"), **given, rules=rules)
+    assert (of(rows, "unbilled")["status"], of(rows, "unbilled")["difference_amount"]) == ("mismatch", 120)
+    (found,) = findings(rows)
+    assert (found["kind"], found["cost_impact"]) == ("vendor_invoice_mismatch", 120)
+    assert "for a client that is deleted or no customer any more" in found["explanation"]
+    assert of(audit(SEATS.format(source="nce"), **given, rules=rules, own=("Acme",)), "unbilled")["status"] == "agrees"
+    ignored = {"client": "Acme", "service": "M365", "ignore": True, "reason": "theirs", "review_by": "2027-01-31"}
+    assert of(audit(SEATS.format(source="nce"), **given, rules=rules | {"overrides": [ignored]}), "unbilled")["status"] == "reported"
 
 
 def test_t35_what_a_contract_exception_ignores_is_no_unbilled_charge() -> None:
