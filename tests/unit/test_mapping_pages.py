@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -13,8 +14,9 @@ from reconlib.charts import plot_reliability
 from reconlib.ledger import Event
 from reconlib.period import Period
 from reconlib.reliability import Judged, ShownAs, measure_reliability
+from reconlib.report.pages import mapping as mapping_pages
 from reconlib.report.pages import mapping_history, mapping_queue, mapping_why
-from reconlib.review import bulk
+from reconlib.review import MappingDecision, bulk
 from reconlib.schema import ACCOUNT_MAPPING, PRODUCT_MAPPING, TableSchema, make_table
 
 NAMES = {"account": {"7": "Acme", "8": "Acme Capital"}, "product": {"1": "EDR"}}
@@ -142,3 +144,23 @@ def test_decisions_of_the_month_say_who_what_and_what_was_shown_latest_first() -
     assert (table.to_pylist()[2]["probability"], table.to_pylist()[2]["at"]) == (Decimal("0.98"), "2026-11-03 06:00 UTC")
     (ana,) = mapping_history.sum_by_person(table).to_pylist()
     assert ana == {"who": "Ana", "decisions": 3, "mapped": 1, "rejected": 0, "excluded": 1, "taken_back": 1}
+
+
+def test_a_renamed_product_that_counts_for_several_services_is_one_row_and_its_units_stand_once() -> None:
+    renamed = {"product_name": "E3", "vendor_product_id": "p", "state": "mapped", "change": "renamed from E2", "units_qty": Decimal(40)}
+    rows = [renamed | {"service_id": number, "service_name": name} for number, name in (("1", "EDR"), ("2", "Backup"))]
+    found = mapping_queue.list_changed(mapping(PRODUCT_MAPPING, *rows), mapping(ACCOUNT_MAPPING, account("Acme"))).to_pylist()
+    assert [(row["name"], row["target"], row["units_qty"]) for row in found] == [("E3", "EDR, Backup", 40)]
+
+
+def test_t130_what_is_excluded_says_why_by_whom_and_until_when() -> None:
+    excluded = {"state": "excluded", "reason": "excluded by decision", "units_qty": Decimal(3)}
+    table = mapping(ACCOUNT_MAPPING, account("Ours", source="m365", **excluded), account("Acme"), account("Lab", source="m365", **excluded))
+    until = date(2027, 10, 31)
+    decided = MappingDecision("excluded", (), frozenset(), "the analyst", "2026-10-03T06:00:00Z", "our own devices", until)
+    other = MappingDecision("excluded", (), frozenset(), "somebody", "2026-10-03T06:00:00Z", "another thing", None)
+    found = mapping_pages.list_excluded(table, {("account", "m365", "0"): decided, ("product", "m365", "2"): other}).to_pylist()
+    assert [tuple(row[name] for name in mapping_pages.EXCLUDED_HEADS) for row in found] == [
+        ("Ours", "m365", "our own devices", until, "the analyst", 3),
+        ("Lab", "m365", None, None, None, 3),
+    ]

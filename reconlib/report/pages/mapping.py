@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
 from reconlib.ledger import Event
 from reconlib.period import Period
+from reconlib.report.pages.mapping_queue import ACCOUNT, words_of
 from reconlib.report.pages.tables import ZERO, Card, Columns, Row, build_table, each_once, index_rows, sum_money
+from reconlib.review import MappingDecision
 from reconlib.rules.accounts import NO_PART
 
+EXCLUDED_HEADS = {
+    "name": "Vendor name",
+    "source": "Source",
+    "why": "Why",
+    "review_by_date": "Look again on",
+    "who": "Who",
+    "units_qty": "Units",
+}
 SPLIT_HEADS = {
     "tenant": "Tenant",
     "source": "Source",
@@ -50,6 +60,20 @@ def mapping_cards(accounts: pa.Table, products: pa.Table) -> list[Card]:
 def keep_states(mapping: pa.Table, *states: str) -> pa.Table:
     """The rows of a mapping in these states."""
     return pa.Table.from_pylist([row for row in mapping.to_pylist() if row["state"] in states], schema=mapping.schema)
+
+
+def list_excluded(mapping: pa.Table, decisions: Mapping[tuple[str, str, str], MappingDecision]) -> pa.Table:
+    """Accounts or products that count nowhere: by whom, why, and the day each is looked at again (T130)."""
+    words = words_of(mapping)
+    relation = "account" if words is ACCOUNT else "product"
+    rows = []
+    for row in each_once(keep_states(mapping, "excluded")):
+        kept = {"name": row[words["name"]], "source": row["source"], "units_qty": row["units_qty"], "evidence": row["evidence"]}
+        decided = decisions.get((relation, row["source"], row[words["vendor_id"]]))
+        said = {"why": decided.why, "who": decided.who, "review_by_date": decided.review_by} if decided else {}
+        rows.append(kept | said)
+    columns: Columns = {"name": "text", "source": "text", "why": "text", "review_by_date": "date", "who": "text", "units_qty": "qty"}
+    return build_table(rows, {**columns, "evidence": "text"})
 
 
 def list_choices(table: pa.Table, what: str) -> list[tuple[str, str]]:

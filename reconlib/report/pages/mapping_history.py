@@ -103,7 +103,7 @@ def reliability_cards(found: Reliability, judged: Sequence[Judged]) -> list[Card
         (
             "Suggestions right",
             f"{sum(one.is_right for one in suggestions)} of {len(suggestions)}",
-            "the others are listed below",
+            "the others: Found wrong, page 20",
             "neutral",
         ),
         ("Mappings found wrong", f"{wrong} of {len(mappings)}", "mapped already when a person decided on them", "neutral"),

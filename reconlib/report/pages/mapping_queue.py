@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from reconlib.mapping import rank_key
 from reconlib.report.pages.mapping_why import floor_probability, say_points, say_runner_up, say_why
-from reconlib.report.pages.tables import Columns, Row, build_table
+from reconlib.report.pages.tables import Columns, Row, build_table, each_once
 
 ACCOUNT = {"name": "account_name", "vendor_id": "vendor_account_id", "target": "client"}
 PRODUCT = {"name": "product_name", "vendor_id": "vendor_product_id", "target": "service"}
@@ -155,14 +155,21 @@ def list_contradictions(*mappings: pa.Table) -> pa.Table:
 
 
 def list_changed(*mappings: pa.Table) -> pa.Table:
-    """Accounts and products the vendor renamed, added or gave a new id since last month, most money first (T25)."""
-    rows = [
-        _common(row, words_of(mapping))
-        | {"change": row["change"], "state": row["state"], "target": row[f"{words_of(mapping)['target']}_name"]}
-        for mapping in mappings
-        for row in mapping.to_pylist()
-        if row["change"]
-    ]
+    """Accounts and products the vendor renamed, added or gave a new id since last month, most money first (T25).
+
+    Grain: one account or product; one that counts for several services names them all.
+    """
+    rows = []
+    for mapping in mappings:
+        words = words_of(mapping)
+        targets: dict[tuple[str, str], list[str]] = {}
+        for row in mapping.to_pylist():
+            if name := row[f"{words['target']}_name"]:
+                targets.setdefault((row["source"], row[words["vendor_id"]]), []).append(name)
+        for row in each_once(mapping):
+            if row["change"]:
+                target = ", ".join(targets.get((row["source"], row[words["vendor_id"]]), [])) or None
+                rows.append(_common(row, words) | {"change": row["change"], "state": row["state"], "target": target})
     return build_table(sorted(rows, key=lambda row: (-(row["monthly_cost"] or 0), row["source"], row["evidence"])), _CHANGE)
 
 
