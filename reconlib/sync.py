@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from glob import glob
+from glob import escape, glob
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -57,9 +57,9 @@ def sync_source(
 ) -> SourceResult:
     """One source: its snapshot of the period if the last attempt was complete and still stands, else a new one.
 
-    A vendor's snapshot stands when it was read from the same addresses, on the as-of day or later: one taken while the month still ran says
-    nothing about its end, and one of a sandbox nothing about the real vendor (T2). A failed attempt is tried again, and never covered by an
-    older complete snapshot: the month would be read at two dates (T2).
+    A vendor's snapshot stands when it was read from the same addresses and with the same credentials' name, on the as-of day or later: one
+    taken while the month still ran says nothing about its end, and one of a sandbox nothing about the real vendor (T2). A failed attempt is
+    tried again, and never covered by an older complete snapshot: the month would be read at two dates (T2).
 
     Args:
         name: the source's name in params.
@@ -91,7 +91,7 @@ def sync_source(
                 connector=source.connector,
                 version=__version__,
                 now=now,
-                read_from=describe_origin(fetch),
+                read_from={**describe_origin(fetch), "credentials": source.credentials or ""},
             ) as writer:
                 for page in connector.fetch(fetch):
                     writer.add(page)
@@ -108,13 +108,15 @@ def sync_source(
 def _still_stands(kept: Snapshot, source: Source, connector: Connector, *, root: Path, fetch: tuple[str, Period, date]) -> bool:
     """Whether a snapshot may be used again.
 
-    A vendor's: from the same place, not before the as-of day. A file's: while its export and profile are unchanged, or gone.
+    A vendor's: from the same place and as the same account, not before the as-of day. A file's: while its export and profile are
+    unchanged, or gone.
     """
     name, period, as_of = fetch
     if connector.role != "file":
         addresses = source.base_url or connector.base_url, source.token_url or connector.token_url
-        return kept.started_at.astimezone(UTC).date() >= as_of and _same_place(kept.read_from, addresses)
-    pattern = str(root / (source.path or "")).replace("{period}", str(period))
+        same = _same_place(kept.read_from, addresses) and _same_account(kept.read_from, source.credentials)
+        return kept.started_at.astimezone(UTC).date() >= as_of and same
+    pattern = _pattern(root, source.path or "").replace("{period}", str(period))
     if not glob(pattern, recursive=True):  # noqa: PTH207 - Path.glob takes no absolute pattern
         return True
     profile = str(root / source.profile) if source.profile else None
@@ -135,6 +137,11 @@ def _same_place(known: Mapping[str, str] | None, addresses: tuple[str, str]) -> 
     return all(_bare(before, any_port=True) == _bare(now, any_port=True) for before, now in pairs)
 
 
+def _same_account(known: Mapping[str, str] | None, credentials: str | None) -> bool:
+    """Whether a snapshot was read with the credentials params name now: others may open another account. One that does not say it was."""
+    return known is None or known.get("credentials", credentials or "") == (credentials or "")
+
+
 def _bare(address: str, *, any_port: bool = False) -> str:
     """Scheme, host, port and path of an address."""
     try:
@@ -151,7 +158,11 @@ def _refuse_late(name: str, connector: Connector, period: Period, at: datetime, 
     """A vendor says what is there now; long after the month that is another month's count (T2)."""
     late = (at.date() - period.end).days
     if connector.role == "vendor" and late > LATE_DAYS:
-        read = f" and was read on {kept.started_at:%Y-%m-%d} only, too early or from another address" if kept else " and was never read"
+        read = (
+            f" and was read on {kept.started_at:%Y-%m-%d} only, too early, or from another address or account"
+            if kept
+            else " and was never read"
+        )
         raise VendorError(
             f"{period} ended {late} days ago{'' if refresh else read}: the vendor would answer for today",
             where=f"source {name}",
@@ -198,11 +209,16 @@ def _fetch(
         credentials=read_credentials(source.credentials, connector.credential_fields, environ, source=name),
         period=period,
         as_of=as_of,
-        path=str(root / source.path) if source.path else None,
+        path=_pattern(root, source.path) if source.path else None,
         profile=str(root / source.profile) if source.profile else None,
         now=now,
         sleep=sleep,
     )
+
+
+def _pattern(root: Path, path: str) -> str:
+    """Pattern of a source's files: what stands in params is one, the folder it is relative to is not."""
+    return str(Path(escape(str(root))) / path)
 
 
 def _count(connector: Connector, pages: Iterable[StoredPage], name: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,10 +70,10 @@ def read_files(pattern: str, source: str) -> list[tuple[str, bytes]]:
     found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
     paths = sorted(path for path in found if Path(path).is_file() and not Path(path).name.startswith("~$"))
     if not paths:
-        folder = Path(pattern).parent
-        there = [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
-        asked = "/".join(Path(pattern).parts[-2:])  # the whole path would tell a report's reader about this machine
-        hint = nearest(Path(pattern).name, there) if there else f"put the export into the folder {folder.name}"
+        wanted = Path(re.sub(r"\[([*?[])\]", r"\1", pattern))  # as people write it: signs that stand for themselves are escaped in it
+        there = [path.name for path in wanted.parent.iterdir() if path.is_file()] if wanted.parent.is_dir() else []
+        asked = "/".join(wanted.parts[-2:])  # the whole path would tell a report's reader about this machine
+        hint = nearest(wanted.name, there) if there else f"put the export into the folder {wanted.parent.name}"
         raise DataError(f"no file matches {asked}", where=f"source {source}", hint=hint)
     try:
         bodies = [Path(path).read_bytes() for path in paths]

@@ -209,7 +209,7 @@ def test_t2_a_month_read_while_it_ran_is_read_again_when_it_is_over(tmp_path, fe
     late = sync(tmp_path / "late", now=lambda: early, as_of=early.date())
     assert late.status == "complete"
     failed = sync(tmp_path / "late", now=lambda: datetime(2027, 3, 1, tzinfo=UTC))
-    assert "ended 121 days ago and was read on 2026-10-20 only, too early or from another address" in failed.error
+    assert "ended 121 days ago and was read on 2026-10-20 only, too early, or from another address or account" in failed.error
 
 
 def source(base_url, token_url=None):
@@ -237,9 +237,44 @@ def test_a_snapshot_is_used_again_only_for_the_same_address(tmp_path, feed, firs
     assert feed.fetches == fetches
 
 
+def test_a_snapshot_is_used_again_only_for_the_same_credentials(tmp_path, feed):
+    both = {"environ": {"F_KEY": "s3cr3t", "G_KEY": "an0ther"}}
+    sync(tmp_path, **both)
+    assert sync(tmp_path, Source(connector="feed", credentials="G"), **both).snapshot.read_from["credentials"] == "G"
+    assert feed.seen.credentials["KEY"].get_secret_value() == "an0ther"
+    assert (sync(tmp_path, Source(connector="feed", credentials="G"), **both).status, feed.fetches) == ("complete", 2)
+
+
+def test_a_snapshot_that_does_not_name_its_credentials_stands(tmp_path, feed):
+    manifest = sync(tmp_path).snapshot.folder / "manifest.json"
+    facts = json.loads(manifest.read_bytes())
+    del facts["read_from"]["credentials"]
+    manifest.chmod(0o644)
+    manifest.write_text(json.dumps(facts), "utf-8")
+    assert (sync(tmp_path).status, feed.fetches) == ("complete", 1)
+
+
+def test_a_folder_named_like_a_pattern_is_no_pattern(tmp_path):
+    root = tmp_path / "msp [2026] *"
+    root.mkdir()
+    (root / "seats.csv").write_text("Customer,Product,Seats\nAlder,Mail,3\n", "utf-8")
+    (root / "seats.yaml").write_text("{table: usage, columns: {account: Customer, product: Product, quantity: Seats}}", "utf-8")
+    seats = Source(connector="file", path="s*.csv", profile="seats.yaml")
+    first, second = sync(root, seats), sync(root, seats)
+    assert (first.error, first.records, second.snapshot) == (None, 3, first.snapshot)
+    assert sync(root, Source(connector="file", path="{period}.csv", profile="seats.yaml"), refresh=True).error.startswith(
+        "source f: no file matches msp [2026] */2026-10.csv"
+    )
+
+
 def test_a_manifest_says_where_it_was_read_without_a_secret(tmp_path, feed):
     result = sync(tmp_path, source("https://me:s3cr3t@v.example:8443/api/?key=s3cr3t", "https://login.example/token?code=s3cr3t"))
-    found = {"base_url": "https://v.example:8443/api", "token_url": "https://login.example/token", "as_of": "2026-10-31"}
+    found = {
+        "base_url": "https://v.example:8443/api",
+        "token_url": "https://login.example/token",
+        "as_of": "2026-10-31",
+        "credentials": "F",
+    }
     assert result.snapshot.read_from == found
     assert b"s3cr3t" not in (result.snapshot.folder / "manifest.json").read_bytes()
 
