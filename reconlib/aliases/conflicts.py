@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from reconlib.aliases.attributes import Attributes
 
+_SOLD_OTHERWISE = 4  # checks of how one product is sold: a pack of fifty is billed as fifty; the others tell products apart
 _NEVER_UNSAID = frozenset(("lite", "plus"))  # "Business Plus" is another product than "Business"
 _UNIT_IS_PRODUCT = frozenset(("app", "flow", "process"))  # "per app" is another product; "per user" is how most things are sold
 
@@ -26,16 +27,16 @@ def compare_attributes(a: Attributes, b: Attributes, *, one_product: bool = Fals
         ("term", _term_words(a.term), _term_words(b.term), bool(a.term and b.term) and a.term != b.term),
         ("billing plan", a.billing_plan, b.billing_plan, _is_paid_otherwise(a, b)),
         ("segment", " + ".join(a.segments), " + ".join(b.segments), a.segments != b.segments),
+        ("quantity", a.quantity, b.quantity, a.quantity != b.quantity and (bool(a.quantity and b.quantity) or _is_pack(a, b))),
         ("add-on", a.add_on, b.add_on, a.add_on != b.add_on),  # from here on it is the product that differs
         ("plan", a.plan, b.plan, a.plan != b.plan),
         ("without", " + ".join(a.without), " + ".join(b.without), a.without != b.without),
         ("size", " ".join(a.sizes), " ".join(b.sizes), sorted(a.sizes) != sorted(b.sizes)),
         ("unit", a.unit, b.unit, a.unit != b.unit and (bool(a.unit and b.unit) or not _UNIT_IS_PRODUCT.isdisjoint((a.unit, b.unit)))),
-        ("quantity", a.quantity, b.quantity, a.quantity != b.quantity and (bool(a.quantity and b.quantity) or _is_pack(a, b))),
         ("edition", *_other(a.editions, b.editions), _is_other_edition(a, b)),
         ("number", *_other(a.numbers, b.numbers), all(_other(a.numbers, b.numbers))),
     )
-    compared = checks[:3] if one_product else checks
+    compared = checks[:_SOLD_OTHERWISE] if one_product else checks
     said = [f"{name}: {left or 'none'} against {right or 'none'}" for name, left, right, conflict in compared if conflict]
     cut = sorted({side.cut_at for side in (a, b) if side.cut_at})
     return tuple(said + [f"a name is cut at {length} characters" for length in cut])

@@ -55,20 +55,32 @@ def test_a_catalogues_old_name_is_never_dated(as_of: date | None) -> None:
     assert (row.left_id, row.verdict, row.conflicts) == ("L0", "PROPOSE", "the name was that of several products")
 
 
-def test_the_month_being_mapped_says_the_day() -> None:
-    services = [
+def map_product(product: dict[str, Any], services: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    """PRODUCT_MAPPING's row of one product."""
+    rows = [
         {"service_id": str(n), "service_code": f"S{n}", "service_name": row["name"], "vendor_sku": row.get("sku"), "is_active": True}
         | {"source": "psa", "evidence": f"psa/{n}"}
-        for n, row in enumerate(CATALOGUE)
+        for n, row in enumerate(services)
     ]
-    product = {"source": "vendor", "vendor_product_id": "p", "product_name": "M365 F1", "is_free": False, "evidence": "vendor/p"}
-    tables = make_rows(CANONICAL["services"], services), make_rows(CANONICAL["vendor_products"], [product])
+    seen = {"source": "vendor", "vendor_product_id": "p", "is_free": False, "evidence": "vendor/p"} | product
+    tables = make_rows(CANONICAL["services"], rows), make_rows(CANONICAL["vendor_products"], [seen])
     rules = parse({"version": 1}, Rules, where="test")
-    found = {
-        day: suggest_products(*tables, {}, {}, rules=rules, connectors={"vendor": "x"}, as_of=day).to_pylist()[0] for day in (None, TODAY)
-    }
+    return dict(suggest_products(*tables, {}, {}, rules=rules, connectors={"vendor": "x"}, **more).to_pylist()[0])
+
+
+def test_the_month_being_mapped_says_the_day() -> None:
+    found = {day: map_product({"product_name": "M365 F1"}, CATALOGUE, as_of=day) for day in (None, TODAY)}
     assert (found[None]["state"], found[None]["service_id"]) == ("unmapped", None)
     assert (found[TODAY]["state"], found[TODAY]["service_id"], found[TODAY]["verdict"]) == ("suggested", "1", "AUTO")
+
+
+def test_a_pack_of_a_product_never_maps_to_the_single_one_by_its_id() -> None:
+    """One id, fifty units: counted as one, forty-nine would never be billed."""
+    ids = ("7001-22", "QM-7")
+    table = own_table(*(Alias("acme:alpha", "part_number", one, None, None, "s") for one in ids))
+    pack = {"vendor_product_id": ids[0], "product_name": "Quillmark Sign 50-pack"}
+    found = [map_product(pack, [{"name": name, "sku": ids[1]}], aliases=table) for name in ("Quillmark Sign", "Signatures 50-pack")]
+    assert [(row["state"], row["verdict"] == "AUTO") for row in found] == [("suggested", False), ("mapped", True)]
 
 
 def own_table(*aliases: Alias) -> AliasTable:
@@ -167,6 +179,8 @@ Microsoft 365 E5 Security   | Microsoft 365 E5 Security (add-on)       |
 Office 365 Business Premium | Microsoft 365 Business Standard          |
 Office 365 Business Premium | Microsoft 365 Business Premium           | the alias table knows two products
 Visio Plan 2 annual         | Visio Pro for Office 365 monthly         | term: annual against monthly
+Visio Plan 2                | Visio Plan 2 50-pack                     | quantity: none against 50 pack
+Visio Plan 2 10 users       | Visio Plan 2                             |
 Acme Gold                   | Acme Silver                              | edition: gold against silver
 SPB                         | Microsoft 365 Business Premium nonprofit | segment: none against nonprofit; the alias table knows two products
 Visio Plan 1                | Visio Plan 2                             | plan: P1 against P2; the alias table knows two products
