@@ -157,6 +157,7 @@ def _purchase(r: Record, source: str, learned: Learned) -> Iterator[Row]:
     term = f"billing {billing}, commitment {commitment}" if commitment else f"billing {billing}"
     product_id = f"{product}|{billing}|{commitment or '-'}"
     is_free = "Trial" in (status, billing)
+    is_committed = commitment is not None or _BILLED_MONTHS.get(billing, 1) > 1  # month by month, an end is only when it was cancelled for
     purchase = {
         "source": source,
         "purchase_id": r.text("id"),
@@ -167,7 +168,7 @@ def _purchase(r: Record, source: str, learned: Learned) -> Iterator[Row]:
         "is_active": status not in _NOT_CHARGED,
         "is_free": is_free,
         "start_date": r.day("startDate"),
-        "commitment_end_date": r.day("commitmentTerm.endDate") or r.day("endDate"),
+        "commitment_end_date": r.day("commitmentTerm.endDate") or (r.day("endDate") if is_committed else None),
         "term": term,
         "unit_price": _a_month(r.optional_number("price"), billing),
         "unit_cost": _a_month(r.optional_number("partnerCost"), billing),

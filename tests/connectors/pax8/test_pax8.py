@@ -114,6 +114,21 @@ def test_t28_one_sku_with_two_terms_is_two_products(pax8, read):
 
 
 @pytest.mark.parametrize(
+    ("more", "ends"),
+    [
+        ({"billingTerm": "Monthly"}, None),
+        ({"billingTerm": "Annual"}, date(2026, 11, 30)),
+        ({"commitmentTerm": {"term": "1-Year"}}, date(2026, 11, 30)),
+        ({"commitmentTerm": {"term": "1-Year", "endDate": "2027-01-04T00:00:00Z"}}, date(2027, 1, 4)),
+    ],
+)
+def test_t86_what_is_bought_month_by_month_and_ends_is_not_committed_until_then(pax8, read, more, ends):
+    pax8.answers["/v1/subscriptions"] = paged([subscription(1, status="PendingCancel", endDate="2026-11-30T00:00:00Z", **more)])
+    (row,) = read(PAX8, pax8.fetch(PAX8, BASE, TOKEN))[0]["purchases"]
+    assert (row["is_active"], row["commitment_end_date"]) == (True, ends)
+
+
+@pytest.mark.parametrize(
     ("billing", "cost"),
     [
         ("Monthly", Decimal("100.00")),
