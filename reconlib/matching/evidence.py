@@ -10,7 +10,7 @@ from reconlib.matching.alignment import align_words
 from reconlib.matching.contacts import compare_addresses, same_phone
 from reconlib.matching.features import contrast_of
 from reconlib.matching.products import product_conflicts, same_product
-from reconlib.matching.sides import Row
+from reconlib.matching.sides import Row, shared_hosts, shared_labels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,12 +59,12 @@ def say_conflicts(left: Row, right: Row) -> tuple[str, ...]:
         said.append(f"the id it carries, {_or_none(right.ids)}, is another one")
     if left.sku and right.sku and left.sku != right.sku and not same_product(left.product, right.product):
         said.append(f"part number {left.sku} against {right.sku}")
-    hosts = {one.host for one in left.domains}, {one.host for one in right.domains}
-    labels = {one.label for one in left.domains} & {one.label for one in right.domains}
-    if hosts[0] and hosts[1] and not hosts[0] & hosts[1] and not labels:
-        said.append(f"domain {', '.join(sorted(hosts[0]))} against {', '.join(sorted(hosts[1]))}")
+    hosts = shared_hosts(left, right)
+    if left.domains and right.domains and not hosts and not shared_labels(left, right):
+        mine, other = (frozenset(one.host for one in row.domains) for row in (left, right))
+        said.append(f"domain {_or_none(mine)} against {_or_none(other)}")
     elsewhere = compare_addresses(left.address, right.address)[1] == 1
-    if elsewhere and not hosts[0] & hosts[1] and not same_phone(left.phone, right.phone):
+    if elsewhere and not hosts and not same_phone(left.phone, right.phone):
         said.append("another address")
     return tuple(said)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconlib.matching.alignment import Alignment, align_words
 from reconlib.matching.contacts import compare_addresses, same_phone
 from reconlib.matching.domains import Cover, cover_label
-from reconlib.matching.sides import Row, Sides, weights_of
+from reconlib.matching.sides import Row, Sides, shared_hosts, shared_labels, weights_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +65,6 @@ CONTRASTS = (
     frozenset(("inbound", "outbound")),
     frozenset(("server", "workstation", "desktop")),
 )  # fmt: skip
-
 
 NO_COVER = Cover(0.0, 0.0)
 
@@ -160,8 +159,7 @@ def contrast_of(words: Alignment) -> tuple[str, str] | None:
 
 
 def _domains(left: Row, right: Row, cover: Cover) -> Iterable[float]:
-    hosts = {one.host for one in left.domains} & {one.host for one in right.domains}
-    labels = {one.label for one in left.domains} & {one.label for one in right.domains}
+    hosts, labels = shared_hosts(left, right), shared_labels(left, right)
     return (
         float(bool(hosts)),
         float(bool(labels) and not hosts),

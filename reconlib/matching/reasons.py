@@ -11,7 +11,7 @@ from reconlib.matching.contacts import compare_addresses, same_house, same_phone
 from reconlib.matching.features import FEATURES, NAMES
 from reconlib.matching.names import LITTLE_WORDS
 from reconlib.matching.scoring import Prior
-from reconlib.matching.sides import Row
+from reconlib.matching.sides import Row, shared_hosts, shared_labels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,12 +84,10 @@ def _say_name(left: Row, right: Row, words: Mapping[str, str]) -> str:
 
 
 def _say_domain(left: Row, right: Row) -> str:
-    hosts = sorted({one.host for one in left.domains} & {one.host for one in right.domains})
-    if hosts:
-        return f"domain {hosts[0]}"
-    labels = sorted({one.label for one in left.domains} & {one.label for one in right.domains})
-    if labels:
-        return f"domains that both begin with {labels[0]}"
+    if hosts := shared_hosts(left, right):
+        return f"domain {min(hosts)}"
+    if labels := shared_labels(left, right):
+        return f"domains that both begin with {min(labels)}"
     found = [one.host for row, other in ((left, right), (right, left)) for one in row.domains if other.name.words]
     return f"domain {found[0]} spells the name" if found else ""
 

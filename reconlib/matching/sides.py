@@ -131,6 +131,16 @@ def _read_rows(
     return tuple(rows)
 
 
+def shared_hosts(left: Row, right: Row) -> set[str]:
+    """Registered domains both rows have."""
+    return {one.host for one in left.domains} & {one.host for one in right.domains}
+
+
+def shared_labels(left: Row, right: Row) -> set[str]:
+    """What their owners chose before the ending, where both rows have it: acme of acme.com and acme.de."""
+    return {one.label for one in left.domains} & {one.label for one in right.domains}
+
+
 def _renamed(row: Row, other: Lent, own: frozenset[str]) -> Row:
     """The row under another name; a web address that was lent is a domain as well."""
     domain = read_domain(other.name, own) if looks_like_domain(other.name) else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from reconlib.matching.contacts import same_house, same_phone
 from reconlib.matching.products import product_conflicts
-from reconlib.matching.sides import Row, Sides
+from reconlib.matching.sides import Row, Sides, shared_hosts, shared_labels
 
 AUTO, PROPOSE, UNMATCHED, CONTRADICTION = "AUTO", "PROPOSE", "UNMATCHED", "CONTRADICTION"
 VERDICTS = (AUTO, PROPOSE, UNMATCHED, CONTRADICTION)
@@ -67,10 +67,7 @@ def is_certain(left: Row, right: Row, names: Unique) -> bool:
 
 def shared_contacts(left: Row, right: Row) -> int:
     """Kinds of contact both sides have in common: domain, phone, address. A name that spells the other's domain is no second kind."""
-    hosts, labels = (
-        {getattr(one, what) for one in left.domains} & {getattr(one, what) for one in right.domains} for what in ("host", "label")
-    )
-    by_domain = bool(hosts or labels) and not (left.from_domain or right.from_domain)
+    by_domain = bool(shared_hosts(left, right) or shared_labels(left, right)) and not (left.from_domain or right.from_domain)
     return sum((by_domain, same_phone(left.phone, right.phone), same_house(left.address, right.address)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -118,3 +120,19 @@ def test_another_street_of_the_same_town_is_no_contact_in_common() -> None:
     assert row.verdict != "AUTO"
     assert "the same address" not in row.reason
     assert link(ours, theirs | {"address": "100 OAK STREET, Springfield"}).verdict == "AUTO"
+
+
+def test_the_papers_read_a_row_as_the_matcher_does() -> None:
+    """docs/matching.md, "One row, read": both rows as they stand there, and every figure and word said of them."""
+    papers = (Path(__file__).parents[2] / "docs" / "matching.md").read_text("utf-8").split("## One row, read")[1].split("## ")[0]
+    rows = {side: re.search(rf"^{side} +(.+) · domain (.+)$", papers, re.MULTILINE) for side in ("ours", "theirs")}
+    ours, theirs = ({"name": found[1], "domain": found[2]} for found in rows.values() if found)
+    said = re.search(
+        r"says of it: (\w+), probability ([\d.]+); points (.+?); right words\s+explained \"(.+?)\", unexplained \"(.+?)\"", papers
+    )
+    assert said
+    row = link([ours], theirs)
+    kinds = [name.removeprefix("points_") for name in row.index if name.startswith("points_") and row[name]]
+    points = ", ".join(f"{kind} {row[f'points_{kind}']:+.1f}" for kind in kinds)
+    assert (row.verdict, f"{row.probability:.3f}", points.replace("-", "−")) == said.groups()[:3]
+    assert (row.right_explained, row.right_unexplained) == said.groups()[3:]
