@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reconlib.compare_rules import rule_tables
 from reconlib.engine import DUCKDB, Engine, read_sql, run_sql
 from reconlib.errors import TieOutError
-from reconlib.money import SEVERAL, round_amount
+from reconlib.money import SEVERAL, minor_units, round_amount
 from reconlib.period import Period
 from reconlib.pricing import price_difference
 from reconlib.rates import Rates
@@ -72,9 +72,10 @@ def compare_quantities(
         },
         values={"as_of": as_of, "period_start": period.start, "next_start": period.next.start, "currency": currency},
         results=("cells", "line_buckets"),
+        order={"line_buckets": LINE_BUCKETS.key},
         engine=engine,
     )
-    judged = _with_money(out.pop("cells").sort_by([("client_id", "ascending"), ("service_id", "ascending")]), rules, rates)
+    judged = _with_money(out.pop("cells").sort_by([(name, "ascending") for name in COMPARISON.key]), rules, rates)
     cells = check_table(COMPARISON, judged.select(COMPARISON.names()).cast(COMPARISON.arrow()))
     lines = check_table(LINE_BUCKETS, out["line_buckets"].select(LINE_BUCKETS.names()).cast(LINE_BUCKETS.arrow()))
     if lines.num_rows != (given := tables["agreement_lines"].num_rows):
@@ -85,22 +86,27 @@ def compare_quantities(
 def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
     """The cells with ``monthly_impact``, the line's cost a month, and the vendor's cost in the agreement's currency.
 
-    What agrees costs nothing; only the rest is worked out, each amount divided once and rounded half up.
+    What agrees costs nothing; what is paid by the unit and month is a product, rounded half up; only the rest is worked out by itself.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    agrees = pc.fill_null(pc.and_(pc.equal(cells["variance_qty"], ZERO), pc.is_valid(cells["unit_price"])), False)
-    foreign = pc.fill_null(pc.not_equal(cells["vendor_currency"], cells["currency"]), False)
-    cycles = pc.and_(pc.greater(cells["cycle_months"], 1), pc.is_valid(cells["line_cost"]))
-    worked = pc.or_(pc.or_(pc.and_(pc.is_valid(cells["variance_qty"]), pc.invert(agrees)), foreign), pc.fill_null(cycles, False))
     models = {code: rule.price for code, rule in rules.services.items() if rule.price is not None}
-    worked = worked.combine_chunks()
+    agrees = pc.fill_null(pc.and_(pc.equal(cells["variance_qty"], ZERO), pc.is_valid(cells["unit_price"])), False)
+    differs = pc.and_(pc.is_valid(cells["variance_qty"]), pc.invert(agrees))
+    foreign = pc.fill_null(pc.not_equal(cells["vendor_currency"], cells["currency"]), False)
+    monthly = pc.equal(cells["cycle_months"], 1)
+    is_paid = pc.or_(cells["is_billable"], pc.equal(cells["lines"], 0))
+    is_plain = pc.invert(pc.or_(foreign, pc.is_in(cells["service_code"], pa.array(models, pa.string()))))
+    by_unit = pc.and_(pc.and_(pc.and_(differs, monthly), pc.and_(is_paid, is_plain)), pc.is_valid(cells["unit_price"])).combine_chunks()
+    cycles = pc.and_(pc.invert(monthly), pc.is_valid(cells["line_cost"]))
+    worked = pc.and_(pc.or_(pc.or_(differs, foreign), cycles), pc.invert(by_unit)).combine_chunks()
     needed = cells.select(_MONEY).append_column("agrees", agrees).filter(worked)
     found = [_money_of(row, models, rates) for batch in needed.to_batches(max_chunksize=2048) for row in batch.to_pylist()]
     amount, text = pa.decimal128(18, 6), pa.string()
+    agreed = pc.if_else(agrees, pa.scalar(ZERO, amount), pa.scalar(None, amount)).combine_chunks()
     before = {
-        "monthly_impact": pc.if_else(agrees, pa.scalar(ZERO, amount), pa.scalar(None, amount)).combine_chunks(),
+        "monthly_impact": pc.replace_with_mask(agreed, by_unit, _unit_money(cells.filter(by_unit))),
         **{name: cells[name].combine_chunks() for name in ("line_cost", "unit_cost", "vendor_cost", "vendor_currency")},
         "cost_rate": pa.nulls(cells.num_rows, text),  # how a vendor's cost came into the agreement's currency (T98)
     }
@@ -112,12 +118,26 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
     return cells
 
 
+def _unit_money(cells: pa.Table) -> pa.Array:
+    """Money a month of cells paid by the unit and month: ``money_a_month``, for all of a currency at once."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    amount = pa.decimal128(18, 6)
+    exact = pc.multiply(cells["variance_qty"].cast(amount), cells["unit_price"].cast(amount))  # 37 digits: nothing is lost
+    made = pa.nulls(cells.num_rows, amount)
+    for currency in cells["currency"].unique().to_pylist():
+        rounded = pc.round(exact, ndigits=minor_units(currency), round_mode="half_towards_infinity").cast(amount)
+        made = pc.if_else(pc.equal(cells["currency"], currency), rounded, made)
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
+
+
 def _money_of(row: Row, models: Mapping[str, PriceModel], rates: Rates) -> Row:
     """One cell's money: what differs a month, and what its line and its vendor cost."""
     cycle, currency = row["cycle_months"], row["currency"]
     made: Row = {"monthly_impact": ZERO if row["agrees"] else None, "cost_rate": None}
     vendor_cost, vendor_currency, line_cost = row["vendor_cost"], row["vendor_currency"], row["line_cost"]
-    if vendor_cost is not None and vendor_currency not in (currency, SEVERAL) and rates:
+    if vendor_cost is not None and vendor_currency not in (None, currency, SEVERAL) and rates:
         made["cost_rate"] = rates.explain(vendor_currency, currency)
         vendor_cost = rates.convert(vendor_cost, vendor_currency, currency).quantize(MICRO, "ROUND_HALF_UP")
         vendor_currency = currency

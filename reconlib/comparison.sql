@@ -39,7 +39,8 @@ WITH ranked AS (
          scope = 'compare' AS is_billable,
          CASE WHEN quantity_qty > included_qty THEN quantity_qty - included_qty ELSE 0 END AS net_qty,
          row_number() OVER (PARTITION BY client_id, service_id
-                            ORDER BY scope = 'compare' DESC, effective_date DESC NULLS LAST, length(agreement_line_id) DESC, agreement_line_id DESC) AS place
+                            ORDER BY scope = 'compare' DESC, effective_date DESC NULLS LAST, length(agreement_line_id) DESC, agreement_line_id DESC) AS place,
+         count(*) OVER (PARTITION BY client_id, service_id) AS beside
   FROM placed_lines WHERE scope IN ('compare', 'cost_only')
 )
 SELECT client_id, service_id, count(*) AS lines, CAST(sum(quantity_qty) AS DECIMAL(18, 6)) AS contracted_qty,
@@ -51,7 +52,7 @@ SELECT client_id, service_id, count(*) AS lines, CAST(sum(quantity_qty) AS DECIM
        bool_or(is_billable) AS is_billable,
        min(currency) <> max(currency) OR min(cycle_months) <> max(cycle_months) AS is_mixed,
        min(unit_price) <> max(unit_price) AS has_several_prices,
-       string_agg(evidence, ' ' ORDER BY evidence) AS line_evidence
+       coalesce(string_agg(evidence, ' ' ORDER BY evidence) FILTER (WHERE beside > 1), min(evidence)) AS line_evidence
 FROM ranked GROUP BY client_id, service_id;
 
 CREATE VIEW credits AS
@@ -86,13 +87,19 @@ SELECT client_id, service_id, CAST(CASE WHEN bool_and(is_known) THEN sum(quantit
 FROM (SELECT *, coalesce(quantity_qty, 1) > 0 AS is_bought FROM met WHERE measure = 'purchased') AS m
 GROUP BY client_id, service_id;
 
+-- Most services are counted by one source: sorting what there is one of would cost more than all sums.
+CREATE TABLE counted_by AS
+SELECT service_id, count(DISTINCT source) > 1 AS is_several FROM met GROUP BY service_id;
+
 CREATE VIEW measured AS
 SELECT s.client_id, s.service_id, u.used_qty, u.used_later_qty, b.purchased_qty, b.purchased_later_qty, b.committed_qty, b.commitment_end_date,
        b.vendor_cost, b.vendor_currency, s.count_source, s.count_evidence, s.factor
 FROM (
-  SELECT m.client_id, m.service_id, string_agg(m.source, ' ' ORDER BY m.source) AS count_source,
-         string_agg(m.evidence, ' ' ORDER BY m.evidence) AS count_evidence, min(t.factor) AS factor
+  SELECT m.client_id, m.service_id, min(t.factor) AS factor,
+         coalesce(string_agg(m.source, ' ' ORDER BY m.source) FILTER (WHERE b.is_several), min(m.source)) AS count_source,
+         coalesce(string_agg(m.evidence, ' ' ORDER BY m.evidence) FILTER (WHERE b.is_several), min(m.evidence)) AS count_evidence
   FROM (SELECT client_id, service_id, source, max(evidence) AS evidence FROM met GROUP BY client_id, service_id, source) AS m
+  JOIN counted_by AS b ON b.service_id = m.service_id
   LEFT JOIN trust AS t ON t.client_id = m.client_id AND t.source = m.source
   GROUP BY m.client_id, m.service_id
 ) AS s
@@ -175,9 +182,11 @@ GROUP BY d.client_id, u.service_id;
 
 -- 6. What should be billed. Units a client is committed to and billed for are due until the term ends, assigned or not (T86).
 CREATE VIEW due AS
-SELECT g.client_id, g.service_id, d.anchor_service_id, v.bundle_service_id, coalesce(v.is_anchor, FALSE) AS is_anchor,
-       coalesce(d.raw_qty, g.raw_qty) AS raw_qty, coalesce(d.later_qty, g.later_qty, 0) AS later_qty,
-       CASE WHEN d.client_id IS NOT NULL THEN d.expected_qty
+SELECT g.* EXCLUDE (raw_qty, later_qty), coalesce(d.raw_qty, g.raw_qty) AS raw_qty, coalesce(d.later_qty, g.later_qty, 0) AS later_qty,
+       coalesce(g.later_qty, 0) AS own_later_qty,
+       d.anchor_service_id, v.bundle_service_id, coalesce(v.is_anchor, FALSE) AS is_anchor,
+       CASE WHEN g.is_not_resold AND g.lines IS NOT NULL THEN 0
+            WHEN d.client_id IS NOT NULL THEN d.expected_qty
             WHEN g.gross_qty IS NULL THEN NULL
             WHEN v.is_anchor THEN least(coalesce(g.billed_qty, 0), greatest(g.gross_qty - g.all_included_qty, 0))
             WHEN v.client_id IS NULL THEN greatest(g.gross_qty - g.all_included_qty, g.held_qty, 0)
@@ -188,8 +197,8 @@ SELECT g.client_id, g.service_id, d.anchor_service_id, v.bundle_service_id, coal
        CASE WHEN NOT v.is_anchor AND v.covered_qty IS NOT NULL AND g.gross_qty IS NOT NULL
             THEN greatest(v.covered_qty - g.gross_qty, 0) END AS missing_qty,
        v.client_id IS NOT NULL AS is_component, d.client_id IS NOT NULL AS is_bundle, coalesce(d.is_short, FALSE) AS is_short,
-       v.covered_qty, d.share_qty, d.cover_qty,
-       coalesce(d.is_shared, FALSE) AS is_shared, d.count_source, d.count_evidence, d.factor
+       v.covered_qty, d.share_qty, coalesce(d.is_shared, FALSE) AS is_shared,
+       d.count_source AS anchor_source, d.count_evidence AS anchor_evidence, d.factor AS anchor_factor
 FROM asked AS g
 LEFT JOIN bundled AS d ON d.client_id = g.client_id AND d.bundle_service_id = g.service_id
 LEFT JOIN covered AS v ON v.client_id = g.client_id AND v.service_id = g.service_id;
@@ -204,29 +213,27 @@ CREATE VIEW numbers AS
 SELECT g.client_id, c.client_name, g.service_id, s.service_code, s.service_name,
        g.agreement_id, g.agreement_line_id, coalesce(g.lines, 0) AS lines, g.contracted_qty, g.billed_qty, g.included_qty,
        g.purchased_qty, g.used_qty, g.committed_qty, g.commitment_end_date,
-       d.anchor_service_id, d.bundle_service_id, d.is_anchor, d.is_bundle, d.is_component, d.raw_qty, d.missing_qty, d.later_qty, d.is_held,
-       g.counted_qty, g.rounded_qty, g.peak_qty, g.count_qty, g.exclude_qty, g.minimum, g.maximum, g.gross_qty, d.covered_qty, d.share_qty, d.cover_qty,
-       g.all_included_qty, g.held_qty,
-       CASE WHEN g.is_not_resold AND g.lines IS NOT NULL THEN 0 ELSE d.due_qty END AS due_qty,
+       g.anchor_service_id, g.bundle_service_id, g.is_anchor, g.is_bundle, g.raw_qty, g.missing_qty, g.later_qty, g.is_held,
+       g.counted_qty, g.rounded_qty, g.peak_qty, g.count_qty, g.exclude_qty, g.minimum, g.maximum, g.covered_qty, g.share_qty,
+       g.all_included_qty, g.held_qty, g.due_qty,
        CASE WHEN g.lines IS NULL THEN s.unit_price ELSE g.unit_price END AS unit_price, k.credit_amount,
        g.line_cost, g.vendor_cost, g.vendor_currency,
        coalesce(g.cycle_months, 1) AS cycle_months, coalesce(g.currency, c.currency, (SELECT r.currency FROM run AS r)) AS currency,
-       coalesce(g.is_billable, FALSE) AS is_billable, coalesce(g.is_mixed, FALSE) OR d.is_short AS is_mixed,
-       coalesce(g.has_several_prices, FALSE) OR d.is_shared AS has_several_prices,
+       coalesce(g.is_billable, FALSE) AS is_billable, coalesce(g.is_mixed, FALSE) OR g.is_short AS is_mixed,
+       coalesce(g.has_several_prices, FALSE) OR g.is_shared AS has_several_prices,
        c.is_deleted OR NOT c.is_billable AS is_out_of_scope, o.client_id IS NOT NULL AS is_own, g.is_ignored, g.is_not_resold,
-       g.basis, d.is_bundle OR g.is_counted AS is_counted, g.expect, g.tolerance_units, g.tolerance_percent, g.tolerance_side,
-       w.client_id IS NOT NULL AS may_wait, coalesce(d.count_source, g.count_source) AS count_source,
-       CASE WHEN d.is_bundle AND d.count_source IS NOT NULL THEN d.factor ELSE g.factor END AS factor,
+       g.basis, g.is_bundle OR g.is_counted AS is_counted, g.expect, g.tolerance_units, g.tolerance_percent, g.tolerance_side,
+       w.client_id IS NOT NULL AS may_wait, coalesce(g.anchor_source, g.count_source) AS count_source,
+       CASE WHEN g.is_bundle AND g.anchor_source IS NOT NULL THEN g.anchor_factor ELSE g.factor END AS factor,
        coalesce(g.override_rule, g.rule) AS rule,
-       nullif(concat_ws(' ', g.line_evidence, coalesce(d.count_evidence, g.count_evidence)), '') AS evidence
-FROM asked AS g
-JOIN due AS d ON d.client_id = g.client_id AND d.service_id = g.service_id
+       nullif(concat_ws(' ', g.line_evidence, coalesce(g.anchor_evidence, g.count_evidence)), '') AS evidence
+FROM due AS g
 JOIN clients AS c ON c.client_id = g.client_id
 JOIN services AS s ON s.service_id = g.service_id
 LEFT JOIN own_clients AS o ON o.client_id = g.client_id
 LEFT JOIN credits AS k ON k.client_id = g.client_id AND k.service_id = g.service_id
 LEFT JOIN held_up AS w ON w.client_id = g.client_id AND w.service_id = g.service_id
-WHERE g.lines IS NOT NULL OR coalesce(g.used_qty, 0) <> 0 OR coalesce(g.purchased_qty, 0) <> 0 OR coalesce(g.later_qty, 0) <> 0 OR d.is_component;
+WHERE g.lines IS NOT NULL OR coalesce(g.used_qty, 0) <> 0 OR coalesce(g.purchased_qty, 0) <> 0 OR g.own_later_qty <> 0 OR g.is_component;
 
 -- 8. What each cell means. The first word that fits holds.
 CREATE VIEW worded AS
@@ -257,7 +264,8 @@ FROM (
 
 -- The four numbers in words: what each pair says where both are known and differ.
 CREATE TABLE cells AS
-SELECT w.* EXCLUDE (factor),
+SELECT w.* EXCLUDE (factor, is_out_of_scope, is_own, is_ignored, is_counted, tolerance_units, tolerance_percent, tolerance_side, may_wait,
+                   gap_qty, is_equal, is_near, is_unknown),
        CASE WHEN is_unknown THEN NULL ELSE due_qty END AS expected_qty,
        CASE WHEN is_unknown THEN NULL ELSE due_qty - coalesce(billed_qty, 0) END AS variance_qty,
        CASE WHEN vendor_cost IS NOT NULL AND coalesce(vendor_currency, currency) = currency THEN vendor_cost

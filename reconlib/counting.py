@@ -65,7 +65,8 @@ def count_units(
         checks, more_views, more = checks_script(rules)
         script, results = checks + script, (*results, "split_totals", "claimed_twice")
         inputs, views = {**inputs, **more}, {**views, **more_views}
-    out = run_sql(script, inputs, values=values, views=views, results=results, repeats=REPEATS, engine=engine)
+    order = {"record_buckets": RECORD_BUCKETS.key, "counts": COUNTS.key}
+    out = run_sql(script, inputs, values=values, views=views, results=results, repeats=REPEATS, order=order, engine=engine)
     buckets = check_table(RECORD_BUCKETS, out["record_buckets"].cast(RECORD_BUCKETS.arrow()))
     if is_split:
         check_splits(rules, out["split_totals"].to_pylist(), out["claimed_twice"].to_pylist(), buckets)

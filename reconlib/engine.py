@@ -61,18 +61,20 @@ def run_sql(
     values: Mapping[str, Any] | None = None,
     views: Mapping[str, exp.Expression] | None = None,
     repeats: Mapping[str, str] | None = None,
+    order: Mapping[str, Sequence[str]] | None = None,
     engine: Engine = DUCKDB,
 ) -> dict[str, pa.Table]:
     """Tables a script makes out of other tables.
 
     ``tables`` are Arrow tables or Parquet paths; ``values`` stand in the script as one-row table ``run``; ``views`` are built
     expressions. ``repeats`` names tables that hold what a view of one column of hashes, made by the script, says more than once.
-    ``results`` names the tables and views the script creates that are returned. Rows come in no order.
+    ``results`` names the tables and views the script creates that are returned; their rows come in no order, or in that of the columns
+    ``order`` names for one, nulls last.
     """
     import pyarrow as pa
 
     inputs = {**tables, "run": pa.Table.from_pylist([dict(values or {"_": 0})])}
-    stage = _Stage(script, inputs, views or {}, repeats or {}, results)
+    stage = _Stage(script, inputs, views or {}, repeats or {}, results, order or {})
     return _run_spark(stage, engine) if engine.name == "spark" else _run_duckdb(stage, engine)
 
 
@@ -96,6 +98,7 @@ class _Stage:
     views: Mapping[str, exp.Expression]
     repeats: Mapping[str, str]
     results: tuple[str, ...]
+    order: Mapping[str, Sequence[str]]
 
 
 def _run_duckdb(stage: _Stage, engine: Engine) -> dict[str, pa.Table]:
@@ -164,7 +167,11 @@ def _executed(connection: Any, stage: _Stage) -> dict[str, pa.Table]:
             built.standing.add(name)
         for name in names:  # make room
             connection.execute(f"DROP TABLE {name}")
-    return {name: connection.table(name).to_arrow_table() for name in stage.results}
+    return {name: _ordered(connection.table(name), stage.order.get(name)).to_arrow_table() for name in stage.results}
+
+
+def _ordered(relation: Any, columns: Sequence[str] | None) -> Any:
+    return relation.order(", ".join(f"{exp.to_identifier(name).sql('duckdb')} NULLS LAST" for name in columns)) if columns else relation
 
 
 def _repeated(connection: Any, view: str) -> pa.Table:
@@ -203,12 +210,16 @@ def _run_spark(stage: _Stage, engine: Engine) -> dict[str, pa.Table]:
                 column = frame.columns[0]
                 frame.groupBy(column).count().where("count > 1").select(column).createOrReplaceTempView(repeat)
                 built.standing.add(repeat)
-        return {name: session.table(name).toArrow() for name in stage.results}
+        return {name: _ordered_frame(session.table(name), stage.order.get(name)).toArrow() for name in stage.results}
     finally:
         for frame in kept:
             frame.unpersist()
         for name in built.standing:
             session.catalog.dropTempView(name)
+
+
+def _ordered_frame(frame: Any, columns: Sequence[str] | None) -> Any:
+    return frame.orderBy(*(frame[name].asc_nulls_last() for name in columns)) if columns else frame
 
 
 def _frame(session: Any, table: pa.Table | Path) -> Any:

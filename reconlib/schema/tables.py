@@ -91,28 +91,40 @@ def check_table(schema: TableSchema, table: pa.Table) -> pa.Table:
     Raises:
         DataError: a null where none may be, or a key twice.
     """
-    import numpy as np
     import pyarrow.compute as pc
 
     for column in schema.columns:
         if not column.null and table[column.name].null_count:
             raise DataError(f"{table[column.name].null_count} rows without {column.name}", where=f"table {schema.name}")
-    order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in schema.key])
-    if not np.array_equal(order, np.arange(table.num_rows)):  # what stands in order already is not copied
-        table = table.take(order)
-    same: Any = None  # rows whose key is that of the row before
-    for name in schema.key:
-        before, after = table[name].slice(0, max(table.num_rows - 1, 0)), table[name].slice(1)
-        equal = pc.or_(pc.fill_null(pc.equal(before, after), fill_value=False), pc.and_(pc.is_null(before), pc.is_null(after)))
-        same = equal if same is None else pc.and_(same, equal)
-    if same is not None and pc.any(same).as_py():
-        twice = table.select(list(schema.key)).slice(pc.index(same, value=True).as_py(), 1).to_pylist()[0]
+    if _first_out_of_order(table, schema.key) is None:
+        return table  # what stands in order already is neither sorted nor copied
+    table = table.take(pc.sort_indices(table, sort_keys=[(name, "ascending") for name in schema.key]))
+    place = _first_out_of_order(table, schema.key)
+    if place is not None:
+        twice = table.select(list(schema.key)).slice(place, 1).to_pylist()[0]
         raise DataError(
             f"key {twice} stands more than once",
             where=f"table {schema.name}",
             hint="two sources may deliver the same records, or a page came twice",
         )
     return table
+
+
+def _first_out_of_order(table: pa.Table, key: tuple[str, ...]) -> int | None:
+    """First row whose key does not lie before the next row's, nulls last; none: sorted, and every key once."""
+    import pyarrow.compute as pc
+
+    before, after = table.slice(0, max(table.num_rows - 1, 0)), table.slice(1)
+    lies_before: Any = None
+    for name in reversed(key):
+        one, other = before[name], after[name]
+        less = pc.or_(pc.fill_null(pc.less(one, other), False), pc.and_(pc.is_valid(one), pc.is_null(other)))
+        if lies_before is not None:
+            same = pc.or_(pc.fill_null(pc.equal(one, other), False), pc.and_(pc.is_null(one), pc.is_null(other)))
+            less = pc.or_(less, pc.and_(same, lies_before))
+        lies_before = less
+    place = pc.index(lies_before, value=False).as_py() if lies_before is not None else -1
+    return None if place < 0 else int(place)
 
 
 EVIDENCE = required("evidence", "where the vendor's bytes stand")
