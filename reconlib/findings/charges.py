@@ -8,7 +8,6 @@ from decimal import Decimal
 from reconlib.findings.kinds import Facts, Row
 from reconlib.money import SEVERAL, format_amount, round_amount
 
-INVOICE_SUM = "vendor_audit.invoice_sum"  # rule of the finding that stops an invoice: no month is signed over it undecided
 SURE = Decimal("0.9")  # below, a figure is an estimate
 SHOWN = 3  # things an explanation names
 _UNMAPPED = {"vendor_account_id": "unmapped_account", "vendor_product_id": "unmapped_service"}

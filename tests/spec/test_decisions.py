@@ -27,6 +27,9 @@ def table(text):
     return [pytest.param(*["" if cell == "-" else cell for cell in line], id=" ".join(line)) for line in lines if len(line) == len(head)]
 
 
+VENDOR = {"kind": "vendor_invoice_mismatch", "monthly_impact": None}  # a vendor charges wrongly; its money is its cost_impact
+
+
 def finding(**changes):
     row = {
         **BLANK,
@@ -230,6 +233,10 @@ def test_t127_a_signature_stands_on_what_was_looked_at(ledger, hashes, says):
             "1 without a count, a price or a usable row undecided: no count Acme / EDR",
         ),
         ({"finding": {"kind": "new_revenue", "monthly_impact": None}}, "unknown money", "1 without a count"),
+        ({"finding": VENDOR | {"cost_impact": Decimal("10.01")}}, "findings", "1 undecided above 10.00 a month: vendor invoice mismatch"),
+        ({"finding": VENDOR | {"cost_impact": Decimal("-10.01")}}, "findings", "1 undecided"),  # charged too little: it may still come
+        ({"finding": VENDOR}, "unknown money", "1 without a count"),
+        ({"finding": {"currency": "EUR", "monthly_impact": Decimal("9.00")}}, "findings", "1 undecided"),  # ten dollars or not, who knows
         ({"override": date(2026, 10, 30)}, "exclusions", "rule for 12 / EDR until 2026-10-30"),
     ],
 )
@@ -252,6 +259,10 @@ def test_t128_what_stops_a_signature(ledger, stands_in_the_way, gate, says):
         {"account": "suggested", "units": 0},
         {"finding": {"monthly_impact": Decimal("10.00")}},
         {"finding": {"status": "dismissed"}},
+        {"finding": VENDOR | {"cost_impact": Decimal("10.00")}},
+        {"finding": VENDOR | {"cost_impact": Decimal("99.00"), "status": "disputed"}},
+        {"finding": {"currency": "EUR", "monthly_impact": Decimal("0.00")}},
+        {"finding": {"kind": "negative_margin", "monthly_impact": None, "cost_impact": Decimal("99.00")}},
         {"finding": {"status": "snoozed", "kind": "no_count", "monthly_impact": None}},
         {"finding": {"kind": "unused_commitment", "monthly_impact": None, "cost_impact": Decimal("99.00")}},
         {
@@ -362,6 +373,7 @@ def gates(ledger, *, status="complete", account="mapped", units=5, finding=None,
         findings=make_table(FINDINGS, [] if finding is None else [globals()["finding"](**finding)]),
         events=ledger.events(),
         materiality=Decimal("10.00"),
+        currency="USD",
         as_of=as_of,
         overrides=[Override(client="12", service="EDR", reason="r", review_by=override)] if override else [],
     )
