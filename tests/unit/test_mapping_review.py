@@ -123,6 +123,23 @@ def test_undo_leads_back_to_what_stood_before_rejections_too(month: Month, befor
     assert len(month_events(month)) > count + 1  # nothing is deleted
 
 
+def test_undo_asked_for_again_goes_back_one_decision_more_whatever_stood_beside_it(month: Month) -> None:
+    review = MappingReview(month, "the analyst")
+    stood = []
+    for answer in [("reject", "13", ""), ("reject", "14", ""), ("accept", "15", ""), ("exclude", "", "our own"), ("accept", "12", "")]:
+        stood.append(state(month))
+        review.decide(ACCOUNT, *answer)
+    for before in reversed(stood[1:]):
+        review.decide(ACCOUNT, "undo")
+        assert state(month) == before
+    review.decide(ACCOUNT, "accept", "16")  # a decision in between is taken back first
+    for before in (stood[1], stood[0]):
+        review.decide(ACCOUNT, "undo")
+        assert state(month) == before
+    with pytest.raises(DataError, match="nothing was decided about it in 2026-10"):
+        review.decide(ACCOUNT, "undo")
+
+
 def test_what_undo_sets_again_still_stands_on_what_was_seen_then(month: Month) -> None:
     review = MappingReview(month, "the analyst")
     review.decide(ACCOUNT, "reject", "12")
