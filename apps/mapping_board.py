@@ -1,3 +1,7 @@
+# /// script
+# [tool.marimo.display]
+# theme = "system"
+# ///
 """Decide a month's mappings: the queue by money × doubt, one row at a time or in bulk after a preview. It writes decisions, and only when a button is pressed.
 
     recon board params/demo.yaml
@@ -38,9 +42,9 @@ with app.setup:
         "source": "source",
         "suggested": "suggested",
         "probability": "p",
-        "runner_up": "runner-up",
         "stake": "a month",
         "why": "why",
+        "runner_up": "runner-up",
     }
     DECISIONS = {
         "number": "#",
@@ -54,7 +58,7 @@ with app.setup:
         "reason": "why",
         "vendor_id": "vendor id",
     }
-    WIDTHS = {"#": 40, "vendor": 160, "source": 80, "suggested": 165, "p": 55, "runner-up": 185, "a month": 140, "why": 300}
+    WIDTHS = {"#": 38, "vendor": 150, "source": 75, "suggested": 165, "p": 50, "a month": 95, "why": 270, "runner-up": 185}
     WIDTHS |= {"p shown": 74, "what": 110, "says": 740, "when": 140, "who": 110, "decision": 90, "client or service": 165}
     WIDTHS |= {"Vendor account": 170, "Vendor product": 170, "Source": 80, "Becomes": 175, "A month": 110, "Why": 300}
 
@@ -133,12 +137,8 @@ def numbered(table: pa.Table) -> pa.Table:
 
 @app.function
 def with_stake(waiting: pa.Table) -> pa.Table:
-    """The queue as people read it, its rows counted, with the money or the units that hang on each."""
-    stakes = [
-        money if row["monthly_cost"] is not None else f"{money}, {units}"
-        for row in waiting.to_pylist()
-        for money, units in [say_stake(row)]
-    ]
+    """The queue as people read it, its rows counted, with the money that hangs on each, or the units where no amount is known."""
+    stakes = [say_stake(row)[row["monthly_cost"] is None] for row in waiting.to_pylist()]
     return numbered(list_queue(waiting).append_column("stake", pa.array(stakes, pa.string())))
 
 
@@ -190,6 +190,16 @@ def row_of(decision: dict) -> dict:
 
 
 @app.function
+def why_not_back(decisions: list[dict], number: int) -> str:
+    """Why a listed decision cannot be taken back; empty where it can: it is the last about its account or product, latest first."""
+    asked = decisions[number - 1]
+    same = [one for one in decisions if all(one[name] == asked[name] for name in ("relation", "source", "vendor_id"))]
+    if same[0] is not asked:
+        return f"{asked['name']}: a later decision about it stands ({same[0]['decision']}, {same[0]['at']}); take that one back first"
+    return f"{asked['name']}: it was taken back already" if asked["decision"] == "taken back" else ""
+
+
+@app.function
 def answer_of(row: dict, wanted: str, target: str | None) -> tuple[str, str]:
     """What a choice in the form means: the action, and the client or service it is about."""
     suggested = row.get("client_id") or row.get("service_id") or ""
@@ -200,12 +210,13 @@ def answer_of(row: dict, wanted: str, target: str | None) -> tuple[str, str]:
 @app.function
 def say_recorded(events: list[Event], names: dict[str, dict[str, str]]) -> str:
     """What was just recorded, in words."""
-    if len(events) > 1:
-        return f"{len(events)} decisions recorded"
     values = events[0].values
+    if len(events) > 1 and values["decision"] != "undo":
+        return f"{len(events)} decisions recorded"
     target = names[values["relation"]].get(values["target_id"] or "", "")
     vendor = values["seen"].get("name") or values["vendor_id"]
     words = {"map": f"mapped to {target}", "reject": f"not {target}", "exclude": f"excluded until {values['until']}", "undo": "taken back"}
+    words["undo"] += ", what stood before stands again" if len(events) > 1 else ""
     return f"{vendor}: {words[values['decision']]}"
 
 
@@ -286,7 +297,7 @@ def queue(relation, sources, tables):
     waiting = keep_matching(tables[relation.value], sources.value)
     picked = shown(with_stake(waiting), QUEUE, selection="single")
     _all = rank_queue(tables[relation.value]).num_rows
-    _count = mo.plain_text(f"{waiting.num_rows} of {_all} {relation.value}s that wait for a decision")
+    _count = mo.md(f"{waiting.num_rows} of {_all} {relation.value}s that wait for a decision")
     mo.vstack([mo.md("## The queue, most money × most doubt first"), _count, picked if waiting.num_rows else mo.md("Nothing waits.")])
     return picked, waiting
 
@@ -375,8 +386,12 @@ def decided(month, names, recorded, recorded_bulk, review):
 @app.cell
 def take_back(decisions, names, review, taken, undo):
     _numbers = taken.value["#"].to_pylist() if undo.value else []
-    _rows = [row_of(decisions.to_pylist()[number - 1]) for number in _numbers]
-    _told = [told(*attempt(lambda row=row: review.decide(row, "undo"), names)) for row in _rows]
+    _listed = decisions.to_pylist()
+    _told = [
+        told("", why_not_back(_listed, number))
+        or told(*attempt(lambda row=row_of(_listed[number - 1]): review.decide(row, "undo"), names))
+        for number in _numbers
+    ]
     mo.vstack(_told) if _told else mo.md("Select the decision to take back." if undo.value else "")
     return
 

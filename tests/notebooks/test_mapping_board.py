@@ -138,6 +138,26 @@ def test_bulk_records_what_the_preview_lists_and_undo_takes_one_back(board: Modu
     assert "sure: taken back" in text_of(outputs)
 
 
+def test_a_decision_that_a_later_one_followed_is_not_taken_back_in_its_name(board: ModuleType, read: dict, month: Month) -> None:
+    for wanted in ("accept", "reject"):
+        decide(board, {**read, "events": month_events(month)}, 2, wanted)
+    names = board.name_targets(*(read["tables"][n] for n in ("clients", "services")))
+
+    def take_back(row: int) -> str:
+        listed = board.list_mapping_decisions(month_events(month), month.period, names)
+        asked = {"decisions": listed, "taken": select(row), "undo": control(True)}
+        return text_of(board.app.run(defs={**read, "events": month_events(month), **asked})[0])
+
+    assert "sure: a later decision about it stands (rejected, 2026-11-03 06:00 UTC); take that one back first" in take_back(2)
+    assert [event.values["decision"] for event in month_events(month)] == ["map", "reject"]
+    assert "sure: taken back, what stood before stands again" in take_back(1)
+    assert [event.values["decision"] for event in month_events(month)] == ["map", "reject", "undo", "map"]
+    assert "sure: a later decision about it stands (mapped" in take_back(2)  # the row that says it was taken back
+    assert "sure: taken back" in take_back(1)
+    assert "sure: it was taken back already" in take_back(1)
+    assert [event.values["decision"] for event in month_events(month)][4:] == ["undo"]
+
+
 def test_what_was_just_decided_is_not_previewed_again(board: ModuleType, read: dict) -> None:
     assert decide(board, read, 2, "reject")[1]["asked"].rows == ()
 
