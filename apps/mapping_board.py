@@ -59,7 +59,7 @@ with app.setup:
         "vendor_id": "vendor id",
     }
     WIDTHS = {"#": 38, "vendor": 150, "source": 75, "suggested": 165, "p": 50, "a month": 95, "why": 270, "runner-up": 185}
-    WIDTHS |= {"p shown": 74, "what": 110, "says": 740, "when": 140, "who": 110, "decision": 90, "client or service": 165}
+    WIDTHS |= {"p shown": 74, "what": 110, "says": 490, "when": 140, "who": 110, "decision": 90, "client or service": 165}
     WIDTHS |= {"Vendor account": 170, "Vendor product": 170, "Source": 80, "Becomes": 175, "A month": 110, "Why": 300}
 
 
@@ -388,8 +388,7 @@ def take_back(decisions, names, review, taken, undo):
     _numbers = taken.value["#"].to_pylist() if undo.value else []
     _listed = decisions.to_pylist()
     _told = [
-        told("", why_not_back(_listed, number))
-        or told(*attempt(lambda row=row_of(_listed[number - 1]): review.decide(row, "undo"), names))
+        told("", why_not_back(_listed, number)) or told(*attempt(lambda row=row_of(_listed[number - 1]): review.decide(row, "undo"), names))
         for number in _numbers
     ]
     mo.vstack(_told) if _told else mo.md("Select the decision to take back." if undo.value else "")
