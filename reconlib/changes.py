@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
+from reconlib.comparison import money_a_month
 from reconlib.cycles import cycle_of
 from reconlib.errors import DataError
 from reconlib.ledger import Event, Ledger, canonical_json, utc_text
@@ -192,7 +193,7 @@ def _changes(
         if asked:
             price = finding["unit_price"]
             change = {"action": "add", "agreement_id": None, "agreement_line_id": None, "old_qty": Decimal(0), "new_qty": asked}
-            effect = _effect(asked, price, 1, finding["currency"])
+            effect = None if price is None else money_a_month(asked, price, 1, finding["currency"])
             yield shared | change | {"unit_price": price, "monthly_effect": effect, "first_effect": None}  # no agreement, no cycle yet
         return
     for line, moved in _spread(asked - billed, sorted(cell, key=lambda line: _order(line, finding)), where):
@@ -206,7 +207,8 @@ def _changes(
         change = {"action": "cancel" if cancel else "update", "old_qty": old, "new_qty": new, "unit_price": price}
         change |= {name: line[name] for name in ("agreement_id", "agreement_line_id")}
         first = _first_effect(moved, price, contract, day, proration, finding["currency"])
-        yield shared | change | {"monthly_effect": _effect(moved, price, cycle or 1, finding["currency"]), "first_effect": first}
+        effect = None if price is None else money_a_month(moved, price, cycle or 1, finding["currency"])
+        yield shared | change | {"monthly_effect": effect, "first_effect": first}
 
 
 def _spread(delta: Decimal, lines: list[Row], where: str) -> Iterator[tuple[Row, Decimal]]:
@@ -237,10 +239,6 @@ def _check_day(day: date, contract: Row | None, where: str) -> None:
     if day.day != 1 and not (contract and contract["prorates"]):
         what = f"agreement {contract['agreement_name']!r} does not prorate" if contract else "a new line has no agreement that prorates yet"
         raise DataError(f"effective date {day} is inside a month, and {what}", where=where, hint="choose the first of a month (T103)")
-
-
-def _effect(units: Decimal, price: Decimal | None, cycle_months: int, currency: str) -> Decimal | None:
-    return None if price is None else round_amount(units * price / cycle_months, currency)
 
 
 def _first_effect(

@@ -29,10 +29,12 @@ def months_between(start: date, end: date) -> int:
     Example:
         >>> months_between(date(2021, 4, 15), date(2022, 4, 14)), months_between(date(2021, 1, 31), date(2021, 2, 27))
         (12, 1)
+        >>> months_between(date(2026, 10, 10), date(2026, 10, 16)), months_between(date(2026, 10, 26), date(2026, 11, 1))
+        (0, 0)
     """
     after = end + timedelta(days=1)
     months = (after.year - start.year) * 12 + after.month - start.month
-    return max(0, months + (1 if after.day - start.day > 15 else -1 if start.day - after.day > 15 and months > 1 else 0))
+    return max(0, months + (1 if after.day - start.day > 15 else -1 if start.day - after.day > 15 else 0))
 
 
 def cycle_starts(end: date, months: int, anchor: date | None) -> list[date]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconlib.invoices.arithmetic import DIGITS, rate_of
 from reconlib.invoices.charge_types import charge_kind, direction, is_trial
-from reconlib.invoices.cycles import cycle_days, days_between, months_between
+from reconlib.invoices.cycles import cycle_days, days_between, months_between, plan_months
 from reconlib.invoices.seats import commitment_words, covers, net_seats, seats_on
 from reconlib.invoices.three_way import Charged
 
@@ -59,6 +59,7 @@ def charged_seats(
             currency=rows[0]["currency"],
             has_refund=any(direction(row) < 0 for row in rows),
             is_committed=commitment_words(rows) == "committed",
+            is_ahead=any(plan_months(row) not in (None, 1) for row in starts),
             term_end=max((row["term_end_date"] for row in starts if row["term_end_date"]), default=None),
             lines=len(rows),
             evidence=" ".join(row["evidence"] for row in rows[:KEPT]),

@@ -38,6 +38,7 @@ class Charged:
     currency: str
     has_refund: bool = False
     is_committed: bool = False
+    is_ahead: bool = False  # a charge covers more than a month: the months after it are silent (T84)
     term_end: date | None = None
     lines: int = 0
     evidence: str | None = None
@@ -126,6 +127,9 @@ def _compared(group: Sequence[Charged], own: Sequence[Row], confidence: Decimal)
     later = [c.later_seats for c in group]
     if None not in later and sum((s for s in later if s is not None), Decimal(0)) == bought:
         return row | {"status": "timing", "explanation": f"{said}: the change is dated after the as-of day."}
+    if seats < bought and confidence < BY_ID and any(c.is_ahead for c in group):
+        text = f"{said}: of what is paid ahead some may have been charged in an earlier month, so this is no difference (T84)."
+        return row | {"status": "unchecked", "explanation": text}
     cost = _one({c.monthly_cost for c in group})
     off = None if cost is None else (seats - bought) * cost
     money = "" if off is None else f", {format_amount(abs(off), row['currency'])} {row['currency']} a month"

@@ -384,6 +384,16 @@ def test_t84_a_year_paid_ahead_costs_a_twelfth_and_its_silence_is_no_cancellatio
     assert {row["status"] for row in later} == {"agrees"}
 
 
+@pytest.mark.parametrize(("cycle", "end", "amount", "status"), [(12, "2027-09-30", 600, "unchecked"), (1, "2026-10-31", 50, "mismatch")])
+def test_t84_the_silence_of_another_year_paid_ahead_is_no_seat_forgotten(cycle: int, end: str, amount: int, status: str) -> None:
+    table = f"""
+        type  order       start       end    qty  unit            amount    cycle    sub
+        new   2026-10-01  2026-10-01  {end}  5    {amount // 5}   {amount}  {cycle}  file
+    """
+    row = of(audit(table, purchases="id  qty\nportal1  5\nportal2  10"), "seats")  # ids do not meet; the second was charged in March
+    assert (row["status"], row["expected_qty"]) == (status, 15)
+
+
 def test_t87_seats_go_down_from_the_renewal_to_seven_days_after_it() -> None:
     assert reduction_window(date(2026, 12, 31)) == (date(2027, 1, 1), date(2027, 1, 8))
 
