@@ -33,7 +33,7 @@ def read_url(text: str) -> httpx.URL:
     """The address, or an empty one where it is none."""
     try:
         return httpx.URL(text)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, ValueError):  # a sign no address can hold
         return httpx.URL("")
 
 

@@ -120,13 +120,14 @@ class Record:
 
 
 def read_json(body: bytes, *, where: str) -> Any:
-    """JSON of a body, numbers exact.
+    """JSON of a body, numbers exact, every text one that can be stored.
 
     Raises:
         ShapeError: the body is cut or not JSON.
     """
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+        content = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+        return whole_texts(content) if b"\\ud" in body.lower() else content
     except (ValueError, RecursionError):
         page = body.lstrip()[:1] == b"<"
         raise ShapeError(
@@ -134,6 +135,22 @@ def read_json(body: bytes, *, where: str) -> Any:
             where=where,
             hint="base_url may lead to a login page or a proxy" if page else "run again; if it stays, the vendor changed its answers",
         ) from None
+
+
+def whole_texts(content: Any) -> Any:
+    r"""The same content with half a surrogate pair shown as ``?``: JSON may hold one, and nothing stores it.
+
+    Example:
+        >>> whole_texts({"name": ["Birch \ud83d", "\U0001f98a"]})
+        {'name': ['Birch ?', '🦊']}
+    """
+    if isinstance(content, str):
+        return content.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(content, list):
+        return [whole_texts(part) for part in content]
+    if isinstance(content, dict):
+        return {whole_texts(key): whole_texts(part) for key, part in content.items()}
+    return content
 
 
 def items(content: Any, key: str | None, *, source: str, endpoint: str) -> list[Mapping[str, Any]]:
@@ -244,7 +261,7 @@ def _as_text(value: Any, path: str, where: str) -> str | None:
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise UnreadableError(path, value, f"is {_kind(value)}, not a text", where=where)
-    return str(value).encode("utf-8", "replace").decode("utf-8").strip() or None  # half a surrogate pair cannot be stored
+    return str(value).strip() or None
 
 
 def _as_number(value: Any, path: str, where: str) -> Decimal:

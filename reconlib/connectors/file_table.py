@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Any, NoReturn
 
 from reconlib.connectors.cells import Cell, show_cell
+from reconlib.connectors.fields import whole_texts
 from reconlib.connectors.profile import Profile, plain
 from reconlib.errors import DataError, nearest
 
@@ -148,6 +149,7 @@ def _read_json(body: bytes, profile: Profile, file: str) -> list[list[Cell]]:
     text = _decode(body, profile.encoding, file)
     try:
         found: Any = json.loads(text, parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_unique_keys)
+        found = whole_texts(found) if "\\ud" in text.lower() else found
     except json.JSONDecodeError as error:
         refuse(f"is not whole JSON: {error.msg} (line {error.lineno}, column {error.colno})", file, f"the file is cut; {_AGAIN}")
     except (ValueError, RecursionError) as error:

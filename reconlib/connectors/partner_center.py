@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -29,6 +30,7 @@ from reconlib.period import Period, parse_period
 STORES = ("blob.core.windows.net", "dfs.core.windows.net")  # whose names only Microsoft's storage has
 PAGE_SIZE = 500
 POLL_S, WAIT_S = 10.0, 3600.0  # between two looks at an export, and for all of them
+_SENDABLE = re.compile(r"[\x21-\x7e]+")  # what an address can hold of a signature
 _REPORTS = "v1.0/reports/partners/billing"
 _RIGHT = "check the app's secret and its right PartnerBilling.Read.All, granted in the partner's tenant"
 
@@ -116,7 +118,7 @@ def _export(transport: Transport, source: str, kind: str, question: Mapping[str,
     manifest = _manifest(transport, source, kind, question)
     where = f"source {source}, {kind}"
     signature, folder, blobs = manifest.get("sasToken"), manifest.get("rootDirectory"), manifest.get("blobs")
-    if not isinstance(signature, str) or not isinstance(folder, str) or not isinstance(blobs, list):
+    if not isinstance(signature, str) or not _SENDABLE.fullmatch(signature) or not isinstance(folder, str) or not isinstance(blobs, list):
         raise ShapeError(
             "the export says neither where its files are nor how to get them", where=where, hint="the vendor changed its answers"
         )
@@ -134,7 +136,7 @@ def _export(transport: Transport, source: str, kind: str, question: Mapping[str,
     about = {key: manifest.get(key) for key in ("id", "schemaVersion", "dataFormat", "createdDateTime", "eTag", "blobCount")} | {
         "blobs": names
     }
-    yield Page("manifest", f"{kind} {' '.join(question.values())}", json.dumps(about, sort_keys=True).encode(), context)
+    yield Page("manifest", f"{kind} {' '.join(question.values())}", json.dumps(about, sort_keys=True, default=str).encode(), context)
     for name in names:
         body = transport.download(kind, folder, str(name), SecretStr(signature), hosts=STORES)
         yield Page(kind, f"GET {name}", body, context)

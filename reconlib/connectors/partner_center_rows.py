@@ -60,7 +60,7 @@ class Line:
             return None
         if isinstance(value, list):
             value = ", ".join(str(item) for item in value)
-        return str(value).encode("utf-8", "replace").decode("utf-8").strip() or None
+        return str(value).strip() or None
 
     def required(self, name: str) -> str:
         """Text a charge cannot be without."""

@@ -165,6 +165,12 @@ def test_hostile_cells_pass_through_as_text(tmp_path, read, form):
     assert len(tables["usage_records"]) == len(HOSTILE)
 
 
+def test_half_a_pair_in_json_becomes_a_text_that_can_be_stored(tmp_path, read):
+    (tmp_path / "d.json").write_bytes(b'[{"Org": "Al\\ud83der \\ud83e\\udd8a", "Kind": "Device"}]')
+    tables = read("table: usage\ncolumns: {account: Org, product: Kind}\n")
+    assert [a["account_name"] for a in tables["vendor_accounts"]] == ["Al?er 🦊"]
+
+
 def test_hostile_cells_of_a_workbook_stay_text_and_a_long_reject_is_cut(tmp_path, read, workbook):
     rows = [["Org", "Kind", "Qty"], ["=1+1", "Device", 1], ["<b>", "Device", "y" * 10_000]]
     (tmp_path / "d.xlsx").write_bytes(workbook({"S": rows}))
