@@ -27,7 +27,7 @@ with app.setup:
     from reconlib.month import Month, open_month, read_stage
     from reconlib.report.links import break_links as plain
     from reconlib.pipeline import Inputs
-    from reconlib.steps import Mapped, stage_inputs
+    from reconlib.inputs import Mapped, stage_inputs
 
     TABLES = (
         "findings",

@@ -39,6 +39,7 @@ NOTEBOOK_OF = {"sync": "10_sync", "mapping": "20_mapping_review", "comparison": 
 AS_SIGNED = "RECON_AS_SIGNED"  # environment of the pages of a signed month: the period whose products are shown as they were signed
 _STEP_OF = {name: step for step, names in STEPS.items() for name in names} | {"roll_forward": "roll_forward"}
 Moment = Literal["pre_invoice", "post_invoice"]
+AHEAD_DAYS = 45  # vendors are not read for a month that ends later than this (sync)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +131,11 @@ def open_month(
     """
     if moment not in get_args(Moment):
         raise SettingsError(f"no pass {moment!r}", where="moment", hint=nearest(moment, get_args(Moment)))
-    root = _root_of(Path(params_file))
-    path = root / params_file
+    root, path = _find_params(Path(params_file))
     params = read_params(path)
     clock = now or _utc_now
     month = billing_period(params, period, clock().date())
-    as_of = min(month.end, max(month.start, clock().date()))  # a month that still runs is read as of today
+    as_of = _default_as_of(params, month, clock().date())
     if params.as_of:
         try:
             as_of = date.fromisoformat(params.as_of)
@@ -279,15 +279,29 @@ def write_step(month: Month, step: str, tables: Mapping[str, pa.Table]) -> None:
     write_product(month.folder(step), chosen, lock=month.steps_lock, check=refuse_signed)
 
 
-def _root_of(params_file: Path) -> Path:
+def _default_as_of(params: Params, month: Period, today: date) -> date:
+    """The month's last day; today while it runs. A month far ahead can only come from exports, or a sandbox with its own clock."""
+    if params.sandbox is not None or (month.end - today).days > AHEAD_DAYS:
+        return month.end
+    return min(month.end, max(month.start, today))
+
+
+def _find_params(params_file: Path) -> tuple[Path, Path]:
+    """The project's folder, which relative paths in params start from, and the params' own path in it."""
     if params_file.is_absolute():
-        return next((p for p in params_file.parents if p.name != "params"), params_file.parent)
+        return _home_of(params_file), params_file
     for folder in (Path.cwd(), *Path.cwd().parents):
         if (folder / params_file).is_file():
-            return folder
+            path = Path(os.path.normpath(folder / params_file))  # a link to params stays where it is
+            is_below = folder.name != "params" and path.is_relative_to(folder)
+            return folder if is_below else _home_of(path), path
     raise SettingsError(
         f"no file {params_file}", where=str(Path.cwd()), hint="start in the project's folder, or give the path of the params"
     )
+
+
+def _home_of(path: Path) -> Path:
+    return next((folder for folder in path.parents if folder.name != "params"), path.parent)
 
 
 def _sha256(data: bytes) -> str:

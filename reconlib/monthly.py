@@ -19,7 +19,7 @@ from reconlib.errors import ReconError, SettingsError, VendorError, nearest
 from reconlib.month import AS_SIGNED, NOTEBOOK_OF, Month, first_pass, hold_month, month_events, month_hashes, open_month, read_stage
 from reconlib.notebooks import execute_notebook
 from reconlib.publishing import POST_INVOICE, publish_after_invoicing, publish_month
-from reconlib.report.archive import MANIFEST, SIGNED, read_manifest, read_months, write_index
+from reconlib.report.archive import MANIFEST, SIGNED, read_manifest, refresh_index
 from reconlib.signoff import check_unchanged, next_version, period_state, refuse_refresh
 
 Say = Callable[[str], None]
@@ -69,7 +69,7 @@ def run_month(
             _run_pages(month, folder, final, from_step, lock, refresh=refresh, say=say)
             changed = publish_month(month, folder, final, version)
         shutil.rmtree(home / "failed", ignore_errors=True)
-    write_index(month.root / month.params.archive, read_months(month.root / month.params.archive))
+    refresh_index(month.root / month.params.archive)
     return _result(month, final, version, changed=changed)
 
 
@@ -94,7 +94,7 @@ def run_after_invoicing(params_file: str | Path, period: str = "", *, from_step:
             changed = publish_after_invoicing(month, folder, final)
         version = period_state(month_events(month), month.params.book, month.period).version
         shutil.rmtree(home / "failed", ignore_errors=True)
-    write_index(month.root / month.params.archive, read_months(month.root / month.params.archive))
+    refresh_index(month.root / month.params.archive)
     return _result(month, final, version, changed=changed)
 
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from reconlib.changes import list_planned
 from reconlib.errors import SettingsError, SignOffError
+from reconlib.inputs import build_canonical
 from reconlib.ledger import open_ledger
 from reconlib.month import STEPS, Month, as_signed, hold_month, hold_steps, month_events, month_hashes, month_state, read_stage
 from reconlib.review import Imported, import_decisions, record_finding_decision
 from reconlib.review.decisions import refuse_signed
 from reconlib.signoff import PeriodState, differing, reopen, sign
-from reconlib.steps import build_canonical, compare_month, prepare_sign_off
+from reconlib.steps import compare_month, prepare_sign_off
 
 if TYPE_CHECKING:
     from reconlib.steps import SignOffState
@@ -44,9 +45,11 @@ def import_month_decisions(month: Month, file: Path, *, who: str, at: datetime) 
     """Every decision of a file into the ledger, or none of them; vendor ids and findings are those of this month.
 
     Raises:
+        SettingsError: nobody is named.
         DataError: the file cannot be read, or the month has not been compared yet.
         SignOffError: the month is signed.
     """
+    name = check_name(who)
     refuse_signed(month_events(month), month.params.book, str(month.period))
     tables = build_canonical(month)
     findings = compare_month(month).findings
@@ -56,7 +59,7 @@ def import_month_decisions(month: Month, file: Path, *, who: str, at: datetime) 
             file,
             book=month.params.book,
             period=month.period,
-            who=check_name(who),
+            who=name,
             at=at,
             clients=tables["clients"],
             services=tables["services"],

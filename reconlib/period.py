@@ -64,7 +64,7 @@ def parse_period(text: str, *, today: date | None = None) -> Period:
     if text in ("last", "this") and today is not None:
         current = Period(today.year, today.month)
         return current.previous if text == "last" else current
-    match = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", text)
+    match = re.fullmatch(r"([12][0-9]{3})-(0[1-9]|1[0-2])", text)
     if not match:
         raise SettingsError(f"{text!r} is not a billing month", where="period", hint="write it as 2026-10, or 'last'")
     return Period(int(match[1]), int(match[2]))

@@ -10,31 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconlib.errors import ReconError, SignOffError, VendorError
+from reconlib.errors import ReconError, SettingsError, SignOffError, nearest
+from reconlib.inputs import Mapped, around_mapping, build_canonical, gives_lines, stage_inputs, standing_mapping
 from reconlib.month import STEPS, Month, first_pass, has_stage, month_events, month_hashes, month_state, read_stage, write_step
-from reconlib.schema import CANONICAL, REJECTS, ROLL_FORWARD, SOURCE_STATUS, make_table
-from reconlib.settings import read_yaml
+from reconlib.schema import REJECTS, ROLL_FORWARD, SOURCE_STATUS, make_table
 
 if TYPE_CHECKING:
-    from datetime import date
-
     import pyarrow as pa
 
-    from reconlib.pipeline import Inputs
-    from reconlib.review import MappingDecision
     from reconlib.signoff import Gate, PeriodState
 
 
-HISTORY_MONTHS = 6  # how far back a count is compared with its own past
 _ATTRIBUTE = {"comparison": "cells"}  # of Compared, where the table is called something else
-
-
-@dataclass(frozen=True, slots=True)
-class Mapped:
-    """Product of the mapping step."""
-
-    accounts: pa.Table
-    products: pa.Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +59,7 @@ def sync_month(month: Month, *, refresh: bool = False, sleep: Callable[[float], 
     A complete snapshot of the period is used again unless ``refresh``. Returns SOURCE_STATUS.
 
     Raises:
+        SettingsError: a source names no connector, or none gives agreement lines.
         SignOffError: the month is signed, and the sources would change it.
         DataError: the pass after invoicing, of a month that was not compared before it.
     """
@@ -85,6 +73,7 @@ def sync_month(month: Month, *, refresh: bool = False, sleep: Callable[[float], 
         refuse_refresh(month_state(month), month.period)
     if month.as_signed:
         return read_stage(month, "source_status")
+    _check_sources(month)
     rows: dict[str, dict[str, list[dict[str, Any]]]] = {}
     rejects: list[dict[str, Any]] = []
     status = []
@@ -132,21 +121,6 @@ def sync_month(month: Month, *, refresh: bool = False, sleep: Callable[[float], 
     return made["source_status"]
 
 
-def build_canonical(month: Month) -> dict[str, pa.Table]:
-    """Canonical tables of the month, as the sync step left them.
-
-    Raises:
-        DataError: the sync step has not run.
-        VendorError: the PSA could not be read: without agreement lines nothing can be compared.
-    """
-    status = read_stage(month, "source_status")
-    for row in status.to_pylist():
-        if row["status"] != "complete" and _gives_lines(month, row["source"]):
-            hint = "mend the PSA source and run the sync step again; until then nothing can be compared"
-            raise VendorError(f"the PSA could not be read: {row['error']}", where=f"source {row['source']}", hint=hint)
-    return {name: read_stage(month, name) for name in CANONICAL}
-
-
 def map_month(month: Month) -> Mapped:
     """Which client every vendor account belongs to and which service every product counts for, decisions applied; put in place."""
     mapped = suggest_month(month)
@@ -169,23 +143,6 @@ def suggest_month(month: Month) -> Mapped:
     return Mapped(accounts, products)
 
 
-def standing_mapping(month: Month) -> dict[tuple[str, str, str], MappingDecision]:
-    """What people decided about accounts and products: what this month knows of, or what params say it is run with (T31)."""
-    from reconlib.review import mapping_decisions
-
-    return mapping_decisions(month_events(month), as_of=month.as_of, period=month.mapping_period)
-
-
-def around_mapping(month: Month) -> dict[str, Any]:
-    """What a mapping is held against beside its own tables: last month's, and what params say of accounts and of products' names."""
-    from reconlib.aliases import read_aliases
-
-    last = [read_stage(month.previous, name) for name in STEPS["mapping"] if has_stage(month.previous, name)]
-    one_each = frozenset(name for name, source in month.params.sources.items() if source.accounts_per_client == "one")
-    aliases = read_aliases(*(month.root / path for path in month.params.aliases))
-    return {"before": tuple(last) if len(last) == len(STEPS["mapping"]) else None, "one_each": one_each, "aliases": aliases}
-
-
 def compare_month(month: Month) -> Compared:
     """Counts, comparison and ranked findings of the month under its rules, mapping and decisions."""
     from reconlib.pipeline import run_stages
@@ -198,34 +155,6 @@ def compare_month(month: Month) -> Compared:
     compared = Compared(made.compared.cells, made.compared.line_buckets, made.counted.buckets, made.counted.counts, findings, made.audit)
     write_step(month, "comparison", {name: getattr(compared, _ATTRIBUTE.get(name, name)) for name in STEPS["comparison"]})
     return compared
-
-
-def stage_inputs(month: Month, mapped: Mapped) -> Inputs:
-    """All that the month's numbers rest on, beside its rules, as it stands on disk."""
-    from reconlib.pipeline import Inputs
-    from reconlib.rates import make_rates
-
-    before = month.previous
-    back = max((_months_back(month, rule.high_water_since) for rule in month.rules.services.values()), default=1)
-    return Inputs(
-        book=month.params.book,
-        period=month.period,
-        as_of=month.as_of,
-        currency=month.params.currency,
-        tables=build_canonical(month),
-        status=read_stage(month, "source_status"),
-        accounts=mapped.accounts,
-        products=mapped.products,
-        rejects=read_stage(month, "rejects"),
-        previous=read_stage(before, "findings") if has_stage(before, "findings") else None,
-        earlier_counts=_earlier(month, "counts", back),
-        history=_earlier(month, "comparison", HISTORY_MONTHS),
-        matched_before=frozenset(read_stage(before, "record_buckets")["rule"].drop_null().to_pylist())
-        if has_stage(before, "record_buckets")
-        else frozenset(),
-        rates=make_rates(month.params.rates, params_file=str(month.params_path)),
-        engine=month.engine,
-    )
 
 
 def roll_forward_month(month: Month) -> pa.Table:
@@ -243,8 +172,8 @@ def roll_forward_month(month: Month) -> pa.Table:
         return make_table(ROLL_FORWARD, [])
     first, compared = first_pass(month), compare_month(month)
     accounts, products = (read_stage(month, name) for name in ("account_mapping", "product_mapping"))
-    moved = moved_products(month.rules, build_canonical(month))
-    charged = sum_charges(read_stage(month, "vendor_charges"), accounts, products, moved)
+    elsewhere = moved_products(month.rules, build_canonical(month))
+    charged = sum_charges(read_stage(month, "vendor_charges"), accounts, products, elsewhere)
     before = Pass(read_stage(first, "comparison"), read_stage(first, "counts"))
     moved = roll_forward(before, Pass(compared.cells, compared.counts), charged)
     write_step(month, "roll_forward", {"roll_forward": moved})
@@ -291,6 +220,7 @@ def prepare_sign_off(month: Month) -> SignOffState:
         findings=compared.findings,
         events=events,
         materiality=Decimal(month.params.materiality),
+        currency=month.params.currency,
         as_of=month.as_of,
         period=month.period,
         mapping_period=month.mapping_period,
@@ -303,34 +233,20 @@ def prepare_sign_off(month: Month) -> SignOffState:
     return SignOffState(gates, compared.findings, changes, verified, state, hashes)
 
 
-def _earlier(month: Month, name: str, months: int) -> tuple[pa.Table, ...]:
-    """A table of the months before, newest first, as far back without a break as it stands on disk."""
-    found = []
-    for _ in range(months):
-        month = month.previous
-        if not has_stage(month, name):
-            break
-        found.append(read_stage(month, name))
-    return tuple(found)
+def _check_sources(month: Month) -> None:
+    """Before any source is read: a book without a PSA would bill nothing, and look settled."""
+    from reconlib.connectors import CONNECTORS
 
-
-def _months_back(month: Month, since: date | None) -> int:
-    if since is None:
-        return 1
-    return max(1, (month.period.year - since.year) * 12 + month.period.month - since.month)
+    for name, source in month.params.sources.items():
+        if source.connector not in CONNECTORS:
+            where, hint = f"{month.params_path}: sources.{name}.connector", nearest(source.connector, CONNECTORS)
+            raise SettingsError(f"{source.connector!r} is no connector", where=where, hint=hint)
+    if not any(gives_lines(month, name) for name in month.params.sources):
+        hint = "name the PSA, or an export whose profile says table: agreement_lines; without lines there is nothing to compare with"
+        raise SettingsError("no source gives agreement lines", where=f"{month.params_path}: sources", hint=hint)
 
 
 def _earlier_records(month: Month) -> dict[str, int]:
     if not has_stage(month.previous, "source_status"):
         return {}
     return {row["source"]: row["records"] for row in read_stage(month.previous, "source_status").to_pylist()}
-
-
-def _gives_lines(month: Month, source: str) -> bool:
-    from reconlib.connectors import CONNECTORS
-    from reconlib.connectors.profile import Profile
-
-    configured = month.params.sources[source]
-    if CONNECTORS[configured.connector].role == "psa":
-        return True
-    return configured.profile is not None and read_yaml(month.root / configured.profile, Profile).table == "agreement_lines"

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconlib.errors import ReconError, SettingsError
+from reconlib.inputs import Mapped, around_mapping, build_canonical, stage_inputs, standing_mapping
 from reconlib.month import Month, as_signed, month_events, read_stage
 from reconlib.pipeline import Inputs, map_vendors, run_stages
 from reconlib.rates import Rates
 from reconlib.report.pages.tables import build_table
 from reconlib.review import apply_finding_decisions
 from reconlib.rules import Count, Ignore, Rules, read_rules
-from reconlib.steps import Mapped, around_mapping, build_canonical, stage_inputs, standing_mapping
 
 if TYPE_CHECKING:
     import pyarrow as pa

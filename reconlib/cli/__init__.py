@@ -11,20 +11,18 @@ import sys
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from reconlib import __version__
 from reconlib.cli.aliases import aliases
 from reconlib.cli.changes import changes
+from reconlib.cli.deciding import reopen, review, sign
 from reconlib.cli.looking import explain, rules
 from reconlib.cli.mappings import mappings
 from reconlib.cli.words import Params, PeriodOption, Refresh, Who, open_book, plain, progress, say
 from reconlib.errors import DataError, ReconError, SettingsError, describe_disk
-
-if TYPE_CHECKING:
-    from reconlib.month import Month
 
 app = typer.Typer(
     name="recon",
@@ -37,14 +35,6 @@ app.add_typer(changes, name="changes")
 app.add_typer(aliases, name="aliases")
 app.add_typer(mappings, name="mappings")
 app.add_typer(rules, name="rules")
-app.command()(explain)
-
-
-class Role(StrEnum):
-    """Who signs: the one who prepared the month, then somebody else who reviewed it (T126)."""
-
-    PREPARER = "preparer"
-    REVIEWER = "reviewer"
 
 
 class Pass(StrEnum):
@@ -104,10 +94,12 @@ def sync(
 ) -> None:
     """Read every source of a book into snapshots; says for each: complete, partial or failed. Ends with the worst source's exit code."""
     from reconlib.demo import start_sandbox
+    from reconlib.month import hold_month
     from reconlib.steps import sync_month
 
     month = start_sandbox(open_book(params, period))
-    rows = sync_month(month, refresh=refresh).to_pylist()
+    with hold_month(month, say):  # a run under way counts what it has read
+        rows = sync_month(month, refresh=refresh).to_pylist()
     for row in rows:
         say(f"{row['source']:<16} {row['status']:<9} {row['pages']:>5} pages {row['records']:>8} records  {row['error'] or ''}".rstrip())
     raise typer.Exit(max((row["exit_code"] for row in rows), default=0))
@@ -138,116 +130,8 @@ def run(
     raise typer.Exit(result.exit_code)
 
 
-@app.command()
-def review(
-    params: Params,
-    period: PeriodOption = "",
-    file: Annotated[Path | None, typer.Option("--import", help="Record the decisions of this CSV: all of them, or none.")] = None,
-    export: Annotated[Path | None, typer.Option("--export", help="Write the queue as a CSV to fill in.")] = None,
-    decide: Annotated[str, typer.Option(help="One decision: map, exclude, reject, approve, adjust, dismiss, snooze, …")] = "",
-    item: Annotated[str, typer.Option("--on", help="What it is about: account/SOURCE/ID, product/SOURCE/ID or finding/ID.")] = "",
-    to: Annotated[str, typer.Option(help="Client or service it maps to, by id or code.")] = "",
-    qty: Annotated[str, typer.Option(help="New quantity of an adjustment.")] = "",
-    effective_date: Annotated[str, typer.Option(help="First day of the change, such as 2026-11-01.")] = "",
-    until: Annotated[str, typer.Option(help="Day a snooze ends or an exclusion is reviewed.")] = "",
-    cause: Annotated[str, typer.Option(help="Why the difference arose.")] = "",
-    reason: Annotated[str, typer.Option(help="Why it was decided so.")] = "",
-    who: Who = "",
-) -> None:
-    """List what waits for a decision, or record decisions: from a CSV, or one given here."""
-    month = open_book(params, period)
-    if decide:
-        row = {"decision": decide, "target": to, "new_qty": qty, "effective_date": effective_date}
-        _import_row(month, _about(item) | row | {"until": until, "cause": cause, "reason": reason}, who)
-    elif file is not None:
-        _import(month, file, who)
-    else:
-        _list_queue(month, export)
-
-
-def _about(item: str) -> dict[str, str]:
-    relation, _, rest = item.partition("/")
-    source, _, vendor_id = rest.partition("/")
-    if relation == "finding" and rest:
-        return {"relation": relation, "finding_id": rest}
-    if relation in ("account", "product") and source and vendor_id:
-        return {"relation": relation, "source": source, "vendor_id": vendor_id}
-    raise SettingsError(f"{item!r} names nothing to decide", where="--on", hint="account/SOURCE/ID, product/SOURCE/ID or finding/ID")
-
-
-def _import_row(month: Month, row: dict[str, str], who: str) -> None:
-    from tempfile import TemporaryDirectory
-
-    from reconlib.review import write_queue
-
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "decision"
-        write_queue(path, [row])
-        _import(month, path, who)
-
-
-def _import(month: Month, file: Path, who: str) -> None:
-    from reconlib.people import import_month_decisions
-
-    done = import_month_decisions(month, file, who=who, at=month.now())
-    for reject in done.rejects:
-        hint = f" ({reject.hint})" if reject.hint else ""
-        typer.echo(plain(f"row {reject.row}, {reject.column}: {reject.reason}{hint}"), err=True)
-    if done.rejects:
-        raise DataError(
-            f"{len(done.rejects)} rows cannot be used; nothing was recorded", where=str(file), hint="mend them, then import again"
-        )
-    say(f"recorded {done.recorded}, unchanged {done.unchanged}")
-
-
-def _list_queue(month: Month, export: Path | None) -> None:
-    from reconlib.month import as_signed, read_stage
-    from reconlib.review import export_queue, write_queue
-    from reconlib.steps import compare_month
-
-    names = ("account_mapping", "product_mapping", "findings")
-    for name in names:
-        read_stage(month, name)  # says which step has not run
-    compare_month(as_signed(month))  # with what was decided since
-    rows = export_queue(*(read_stage(month, name) for name in names))
-    if export is not None:
-        write_queue(export, rows)
-        say(f"{len(rows)} rows to decide: {export}")
-        return
-    for row in rows:
-        about = f"finding/{row['finding_id']}" if row["relation"] == "finding" else f"{row['relation']}/{row['source']}/{row['vendor_id']}"
-        money = f"{row['monthly']} {row['currency']}" if row["monthly"] else "no amount"
-        say(f"{money:>16}  {about}  {row['name']}: {row['about']}")
-    say(f"{len(rows)} to decide")
-
-
-@app.command()
-def sign(
-    params: Params,
-    role: Annotated[Role, typer.Option(help="Who signs: the preparer first, then another person as reviewer.")],
-    period: PeriodOption = "",
-    who: Who = "",
-) -> None:
-    """Sign a month as preparer, or approve it as reviewer; the signed pages are published."""
-    from reconlib.month import hold_month
-    from reconlib.monthly import run_month
-    from reconlib.people import sign_month
-
-    month = open_book(params, period)
-    with hold_month(month, say):  # what is signed is what is published: no run comes between
-        state = sign_month(month, role=role.value, who=who, at=month.now())
-        result = run_month(params, str(month.period), say=say)
-    say(f"{month.period} v{state.version} is {state.state}: {result.folder / 'index.html'}")
-
-
-@app.command()
-def reopen(params: Params, reason: Annotated[str, typer.Option(help="What was found.")], period: PeriodOption = "", who: Who = "") -> None:
-    """Open a signed month again, with a reason; the next run writes the next version and keeps the signed one."""
-    from reconlib.people import reopen_month
-
-    month = open_book(params, period)
-    state = reopen_month(month, who=who, at=month.now(), why=reason)
-    say(f"{month.period} is open again as v{state.version}")
+for command in (review, sign, reopen, explain):
+    app.command()(command)
 
 
 @app.command()
@@ -295,11 +179,10 @@ def verify(params: Params, period: PeriodOption = "") -> None:
 @app.command()
 def index(params: Params) -> None:
     """Write the index of all months again."""
-    from reconlib.report.archive import read_months, write_index
+    from reconlib.report.archive import refresh_index
 
     month = open_book(params, "")
-    archive = month.root / month.params.archive
-    say(str(write_index(archive, read_months(archive))))
+    say(str(refresh_index(month.root / month.params.archive)))
 
 
 @app.command()
@@ -307,7 +190,7 @@ def sandbox(
     period: Annotated[str, typer.Option(help="Billing month it shows.")] = "2026-10",
     seed: Annotated[int, typer.Option(help="Another seed is another MSP.")] = 7,
     clients: Annotated[int, typer.Option(min=8, help="How many clients it has.")] = 40,
-    port: Annotated[int, typer.Option(help="Port on this machine; 0: the seed's own.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0: the seed's own.")] = 0,
     labels: Annotated[Path | None, typer.Option(help="Write what is planted to this file; no step of a month reads it.")] = None,
 ) -> None:
     """Serve a made-up MSP's vendors on this machine until Ctrl-C; prints the params and the environment to use."""

@@ -20,8 +20,8 @@ mappings = typer.Typer(no_args_is_help=True, help="Mapping decisions: write them
 @mappings.command("export")
 def export_file(params: Params, file: Annotated[Path, typer.Argument(help="CSV to write.")], period: PeriodOption = "") -> None:
     """Write every standing mapping decision of a book as a CSV: who, when and why, with the vendor's ids and the PSA's codes and names."""
+    from reconlib.inputs import standing_mapping
     from reconlib.review.transfer import export_mappings, write_mappings
-    from reconlib.steps import standing_mapping
 
     month = open_book(params, period)
     rows = export_mappings(_book(month), standing_mapping(month))

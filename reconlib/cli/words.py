@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from reconlib.month import Month
 
-Params = Annotated[Path, typer.Argument(help="The book: a params file, such as params/demo.yaml.")]
+Params = Annotated[Path, typer.Argument(metavar="BOOK", help="The book: a params file, such as params/demo.yaml.")]
 PeriodOption = Annotated[str, typer.Option("--period", help="Billing month, such as 2026-10, or 'last'; default: the params' own.")]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Read every source again, complete snapshots too.")]
 Who = Annotated[str, typer.Option("--who", envvar="RECON_WHO", help="Who decides: a person, as the ledger shall name them.")]

@@ -18,11 +18,11 @@ from reconlib.explain.expected import expected_steps
 from reconlib.explain.money import money_parts
 from reconlib.explain.records import anchor_of, bearing_records, tie_out_records
 from reconlib.explain.trail import finding_rules, list_history, list_lines, list_mapping
+from reconlib.inputs import Mapped, stage_inputs
 from reconlib.money import format_qty
 from reconlib.month import Month, has_stage, month_events, month_state, read_stage
 from reconlib.report.pages.comparison import describe_difference
 from reconlib.report.pages.tables import build_table
-from reconlib.steps import Mapped, stage_inputs
 
 if TYPE_CHECKING:
     import pyarrow as pa

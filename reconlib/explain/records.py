@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconlib.counting import count_units, list_records
 from reconlib.errors import TieOutError
+from reconlib.inputs import Mapped, stage_inputs
 from reconlib.money import format_qty
 from reconlib.month import Month, has_stage, read_stage
 from reconlib.schema import RECORDS, make_table
-from reconlib.steps import Mapped, stage_inputs
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconlib.counting import list_units
 from reconlib.findings.kinds import BILLING_KINDS
+from reconlib.inputs import Mapped, stage_inputs
 from reconlib.month import Month, read_stage
 from reconlib.report.export import write_csv
 from reconlib.report.pages.tables import build_table
-from reconlib.steps import Mapped, stage_inputs
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reconlib.errors import DataError, SignOffError
+from reconlib.locks import hold_lock
 from reconlib.money import format_amount
 from reconlib.report.html import PageHead, render_page
 from reconlib.report.markup import esc
@@ -170,6 +171,12 @@ def read_months(archive_root: Path) -> list[dict[str, Any]]:
         facts = {key: value for key, value in read_manifest(path.parent).items() if key != "files"}
         months.append({**facts, "folder": path.parent.relative_to(archive_root).as_posix(), "hash": hash_file(path)})
     return months
+
+
+def refresh_index(archive_root: Path) -> Path:
+    """The index of all books and months as they stand now; one writer at a time, so that no month published meanwhile is left out."""
+    with hold_lock(archive_root / ".index.lock"):
+        return write_index(archive_root, read_months(archive_root))
 
 
 def write_index(archive_root: Path, months: list[dict[str, Any]]) -> Path:

@@ -9,13 +9,13 @@ from reconlib.aliases import read_aliases
 from reconlib.aliases.table import Alias
 from reconlib.aliases.writing import write_aliases
 from reconlib.errors import DataError
+from reconlib.inputs import around_mapping
 from reconlib.mapping import suggest_products
 from reconlib.matching import suggest_links
 from reconlib.month import month_hashes, open_month
 from reconlib.rules import Rules
 from reconlib.schema import CANONICAL, make_table
 from reconlib.settings import parse
-from reconlib.steps import around_mapping
 
 OWN = [
     Alias("quillmark:sign", "product", "Quillmark Sign", None, None, "price list"),

@@ -56,8 +56,12 @@ def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     [
         (["run", "params/nowhere.yaml"], 2, "no file params/nowhere.yaml"),
         (["run", "params/tiny.yaml", "--period", "October"], 2, "'October' is not a billing month"),
+        (["run", "params/tiny.yaml", "--period", "0000-01"], 2, "'0000-01' is not a billing month"),
+        (["run", "params/tiny.yaml", "--from", "mapping"], 2, "there is no 10_sync to keep"),
         (["changes", "push"], 2, "pushing is not available"),
         (["review", "params/tiny.yaml", "--decide", "map", "--on", "acme"], 2, "account/SOURCE/ID"),
+        (["review", "params/tiny.yaml", "--decide", "map", "--import", "queue.csv"], 2, "--import and --decide do different things"),
+        (["review", "params/tiny.yaml", "--on", "account/rmm/1", "--to", "acme"], 2, "--on, --to belong to --decide, which is missing"),
         (["review", "params/tiny.yaml"], 5, "run the mapping step first"),
         (["explore", "params/nowhere.yaml"], 2, "no file"),
         (["board", "params/nowhere.yaml"], 2, "no file"),
