@@ -231,7 +231,7 @@ def test_an_invoice_that_lost_a_field_stops_the_source_in_words(center, read, fi
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"blobs": [{"name": "part\ud800"}]}, "names 0 files of 1"),
+        ({"blobs": [{"name": "part\x07"}]}, "names 0 files of 1"),
         ({"blobs": [{"name": "a"}, {"name": "a"}], "blobCount": 2}, "names 1 files of 2"),
         ({"blobCount": 2}, "names 1 files of 2"),
         ({"dataFormat": "parquet"}, "not compressed JSON"),
