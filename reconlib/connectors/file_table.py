@@ -141,7 +141,7 @@ def _read_xlsx(body: bytes, profile: Profile, file: str) -> list[list[Cell]]:
             refuse(f"has no sheet {profile.sheet!r}", file, nearest(profile.sheet, book.sheet_names))
         sheet = book.get_sheet_by_name(profile.sheet or book.sheet_names[0])
         return [list(row) for row in sheet.to_python(skip_empty_area=False)]
-    except (CalamineError, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
+    except (CalamineError, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
         refuse(f"is not a whole workbook: {error}", file, f"the file is cut, or is no XLSX; {_AGAIN}")
 
 

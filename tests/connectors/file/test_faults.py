@@ -78,6 +78,15 @@ def test_a_cut_workbook_is_refused(tmp_path, fetch, workbook, kept):
         fetch(SEATS)
 
 
+def test_a_locked_workbook_is_refused(tmp_path, fetch, workbook):
+    body = bytearray(workbook({"S": [["Customer", "Product", "Seats"], ["Alder", "Mail", 1]]}))
+    for start in (b"PK\x03\x04", b"PK\x01\x02"):  # bit 0 of the flags, in the entry and in the directory: a password is needed
+        body[body.index(start) + (6 if start.endswith(b"\x04") else 8)] |= 1
+    (tmp_path / "l.xlsx").write_bytes(bytes(body))
+    with pytest.raises(DataError, match=r"is not a whole workbook: .*password"):
+        fetch(SEATS, "l.*")
+
+
 def test_a_damaged_workbook_and_a_missing_sheet_are_refused(tmp_path, fetch, workbook):
     body = workbook({"Seats 2026": [["Customer", "Product", "Seats"], ["Alder", "Mail", 1]]})
     (tmp_path / "l.xlsx").write_bytes(body)
