@@ -98,6 +98,12 @@ class Override(Strict):
     reason: Text
     review_by: date
 
+    @model_validator(mode="after")
+    def _not_below_the_minimum(self) -> Override:
+        if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
+            raise ValueError(f"maximum: {self.maximum} lies below the minimum {self.minimum}")
+        return self
+
 
 class Expected(Strict):
     """Services a client must have once it has another: what a standard is sold with (FIELD.md 1.4, 50)."""
@@ -179,37 +185,43 @@ class Rules(Strict):
 
 
 _LISTS = ("ignore", "tenant_splits", "overrides", "product_overrides", "expected", "together")
+_ONCE = ("stale_days", "tolerance", "price_outlier", "unusual", "proration", "invoice_tolerance")  # of the whole book
 
 
 def read_rules(paths: Iterable[str | Path]) -> Rules:
-    """Rules of a book: several files are one text, no service ruled twice. What stands once holds for all (the last file's).
+    """Rules of a book: several files are one text, no service ruled twice; what one file says of the whole book holds for all.
 
     Raises:
-        SettingsError: a file or key is wrong, or two files rule the same service.
+        SettingsError: a file or key is wrong, or two files rule the same service or say the same of the whole book.
     """
     services: dict[str, ServiceRule] = {}
     lists: dict[str, list[object]] = {name: [] for name in _LISTS}
-    stands_in: dict[str, str] = {}
     own: list[str] = []
-    last = Rules(version=1)
+    once: dict[str, object] = {}
+    stands_in: dict[str, str] = {}
     for path in paths:
-        last = read_yaml(path, Rules)
-        for code in last.services:
-            key = f"services.{code}"
-            if code in services:
-                raise SettingsError(
-                    f"service {code!r} is ruled in two files", where=f"{path}: {key}", hint=f"keep one; the other is {stands_in[key]}"
-                )
-            stands_in[key] = f"{path}: {key}"
-        services |= last.services
-        for name in _LISTS:
-            for number, item in enumerate(getattr(last, name)):
-                stands_in[f"{name}.{len(lists[name])}"] = f"{path}: {name}.{number}"
-                lists[name].append(item)
-        own += last.own_clients
-        stands_in |= {
-            name: f"{path}: {name}" for name in ("tolerance", "price_outlier", "unusual", "proration", "invoice_tolerance", "own_clients")
-        }
-    rules = last.model_copy(update={"services": services, "own_clients": own, **lists})
+        rules = read_yaml(path, Rules)
+        for code in rules.services:
+            _claim(stands_in, path, f"services.{code}", f"service {code!r} is ruled")
+        services |= rules.services
+        for name in _ONCE:
+            if name in rules.model_fields_set:
+                _claim(stands_in, path, name, f"{name} stands")
+                once[name] = getattr(rules, name)
+        for name, items in lists.items():
+            for number, item in enumerate(getattr(rules, name)):
+                stands_in[f"{name}.{len(items)}"] = f"{path}: {name}.{number}"
+                items.append(item)
+        if rules.own_clients:
+            own += rules.own_clients
+            stands_in["own_clients"] = f"{path}: own_clients"
+    rules = Rules(version=1).model_copy(update={"services": services, "own_clients": own, **once, **lists})
     rules._stands_in = stands_in  # noqa: SLF001 - its own
     return rules
+
+
+def _claim(stands_in: dict[str, str], path: str | Path, key: str, what: str) -> None:
+    """Notes where a key stands, which may be in one file only."""
+    if key in stands_in:
+        raise SettingsError(f"{what} in two files", where=f"{path}: {key}", hint=f"keep one; the other is {stands_in[key]}")
+    stands_in[key] = f"{path}: {key}"

@@ -10,7 +10,7 @@ from small_month import run_month
 
 from reconlib.errors import SettingsError
 from reconlib.rates import Rates, make_rates
-from reconlib.rules import Rules
+from reconlib.rules import Rules, read_rules
 from reconlib.settings import Rate, parse
 from reconlib.steps import compare_month, sync_month
 
@@ -100,6 +100,10 @@ def run(root: Path, *texts: str) -> str:
             f"overrides:\n  - {OF_ALDER}\n  - {OF_ALDER}",
             f"{RULES}: overrides.1: ALDER × DEVICE is claimed twice\nHint: keep one; the other is {RULES}: overrides.0",
         ),
+        (
+            f"overrides:\n  - {{{OF_ALDER.strip('{}')}, minimum: 10, maximum: 5}}",
+            f"{RULES}: overrides.0: maximum: 5 lies below the minimum 10",
+        ),
         # matches nothing
         (
             "services:\n  DEVICE: {used: [{source: rmm, products: [Sever]}]}",
@@ -129,6 +133,22 @@ def test_two_files_that_rule_one_service_are_both_named(tmp_path: Path) -> None:
     said = run(tmp_path / "book", "services: {DEVICE: {}}", "services: {DEVICE: {}}")
     assert "params/more1.yaml: services.DEVICE: service 'DEVICE' is ruled in two files" in said
     assert f"the other is {RULES}: services.DEVICE" in said
+
+
+def test_what_one_file_says_of_the_whole_book_holds_for_all_and_stands_once(tmp_path: Path) -> None:
+    for name, text in (
+        ("one", "stale_days: 60\ntolerance: {units: 2}"),
+        ("two", "own_clients: [US]"),
+        ("three", "tolerance: {percent: 5}"),
+    ):
+        (tmp_path / f"{name}.yaml").write_text(f"version: 1\n{text}\n", "utf-8")
+    rules = read_rules([tmp_path / "one.yaml", tmp_path / "two.yaml"])
+    assert (rules.stale_days, rules.tolerance.units, rules.own_clients) == (60, 2, ["US"])
+    assert rules.where("tolerance.units") == f"{tmp_path / 'one.yaml'}: tolerance.units"
+    with pytest.raises(
+        SettingsError, match=r"three\.yaml: tolerance: tolerance stands in two files\nHint: keep one; the other is .*one\.yaml"
+    ):
+        read_rules([tmp_path / "one.yaml", tmp_path / "three.yaml"])
 
 
 def test_a_fault_in_the_second_file_is_named_by_its_own_place_in_it(tmp_path: Path) -> None:
