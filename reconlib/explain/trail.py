@@ -129,7 +129,8 @@ def list_mapping(month: Month, inputs: Inputs, finding: Row, service: str | None
             if not _feeds(relation, row, finding, service, sources):
                 continue
             decision = decided.get((relation, row["source"], row[f"vendor_{relation}_id"]))
-            made = decision if decision is not None and row["decided_by"] == "decision" else None
+            target = row["client_id" if relation == "account" else "service_id"]
+            made = decision.said.get(target, decision) if decision is not None and row["decided_by"] == "decision" else None
             rows.append(
                 {
                     **row,

@@ -30,17 +30,27 @@ _FOLLOWS = ("units ", "money a month ")  # from the other values: said only wher
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """Who decided something, when and why."""
+
+    who: str
+    at: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class MappingDecision:
     """What people decided about one vendor account or product."""
 
     state: Literal["mapped", "excluded", "open"]  # open: only rejections are known, or an exclusion has run out
     targets: tuple[str, ...]  # clients or services; several services allowed (T27)
     rejected: frozenset[str]  # never to be suggested again
-    who: str
+    who: str  # who made the state what it is, when and why
     at: str
     why: str
     review_by: date | None  # of an exclusion, run out or not
     seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # target -> what the row showed when it was mapped or rejected
+    said: Mapping[str, Said] = field(default_factory=dict)  # target -> who mapped or rejected it
 
 
 def mapping_decisions(events: Iterable[Event], *, as_of: date, period: Period | None = None) -> dict[Key, MappingDecision]:
@@ -124,12 +134,18 @@ def _decided(row: Mapping[str, Any], event: Event, period: Period, as_of: date) 
 
 
 def _mapped(before: MappingDecision | None, event: Event) -> MappingDecision:
+    after = _after(before, event)
+    is_beside = event.values["decision"] in ("reject", "undo") and before is not None and before.state == after.state != "open"
+    return after if is_beside else replace(after, who=event.who, at=event.at, why=event.why)
+
+
+def _after(before: MappingDecision | None, event: Event) -> MappingDecision:
     decision, target = event.values["decision"], event.values["target_id"]
     known = before or MappingDecision("open", (), frozenset(), "", "", "", None)
-    known = replace(known, who=event.who, at=event.at, why=event.why)
     others = tuple(one for one in known.targets if one != target)
     if target is not None and decision in ("map", "reject"):
-        known = replace(known, seen={**known.seen, target: event.values.get("seen") or {}})
+        seen, said = event.values.get("seen") or {}, Said(event.who, event.at, event.why)
+        known = replace(known, seen={**known.seen, target: seen}, said={**known.said, target: said})
     if decision == "map":
         kept = tuple(one for one in others if one != event.values.get("replaces")) if event.values["relation"] == "product" else ()
         return replace(known, state="mapped", targets=(*kept, target), rejected=known.rejected - {target}, review_by=None)

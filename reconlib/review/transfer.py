@@ -66,9 +66,8 @@ def export_mappings(book: Book, decisions: Mapping[tuple[str, str, str], Mapping
     for (relation, source, vendor_id), decided in sorted(decisions.items()):
         base = {"book": book.name, "psa": book.psa, "relation": relation, "connector": book.connectors.get(source, ""), "source": source}
         base |= {"vendor_id": vendor_id, "vendor_name": names.get((relation, source, vendor_id), "")}
-        base |= {"who": decided.who, "at": decided.at, "why": decided.why}
-        said = [("exclude", "")] if decided.state == "excluded" else [("map", one) for one in decided.targets]
-        for decision, target in [*said, *(("reject", one) for one in sorted(decided.rejected))]:
+        stands = [("exclude", "")] if decided.state == "excluded" else [("map", one) for one in decided.targets]
+        for decision, target in [*stands, *(("reject", one) for one in sorted(decided.rejected))]:
             about = targets[relation].get(target, {})
             row = {
                 "decision": decision,
@@ -77,7 +76,9 @@ def export_mappings(book: Book, decisions: Mapping[tuple[str, str, str], Mapping
                 "target_name": about.get("name") or "",
             }
             until = str(decided.review_by) if decision == "exclude" and decided.review_by else ""
-            out.append({name: {**base, **row, "until": until}[name] for name in COLUMNS})
+            said = decided.said.get(target, decided)
+            row |= {"until": until, "who": said.who, "at": said.at, "why": said.why}
+            out.append({name: {**base, **row}[name] for name in COLUMNS})
     return out
 
 
@@ -203,7 +204,7 @@ def _decided_otherwise(event: Event, standing: Mapping[tuple[str, str, str], Map
         return ""
     decision, target = values["decision"], values["target_id"]
     if decision == "map" and target in known.rejected:
-        return f"{values['vendor_id']!r} was told apart from {target!r} here already, by {known.who}"
+        return f"{values['vendor_id']!r} was told apart from {target!r} here already, by {known.said[target].who}"
     if known.state == "open" or (decision == "reject" and target not in known.targets):
         return ""
     return f"{values['vendor_id']!r} is {known.state} here already, by {known.who}"

@@ -73,5 +73,6 @@ def _not_taken_back(events: Sequence[Event], key: Key) -> list[Event]:
 
 def _again(decision: str, target: str, before: MappingDecision) -> dict[str, Any]:
     """A decision set again, on what was seen when it was made."""
-    why = f"as before: {before.why}" if before.why else "as before"
+    said = before.said[target].why
+    why = f"as before: {said}" if said else "as before"
     return {"decision": decision, "target_id": target, "until": None, "why": why, "seen": before.seen.get(target, {})}

@@ -108,6 +108,7 @@ def test_without_a_name_nothing_is_decided(month: Month) -> None:
         [("accept", "13", "")],
         [("reject", "13", ""), ("reject", "14", "")],
         [("reject", "13", ""), ("exclude", "", "our own")],
+        [("exclude", "", "our own"), ("reject", "13", "")],
         [("accept", "13", ""), ("undo", "", "")],
     ],
 )

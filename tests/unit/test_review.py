@@ -161,6 +161,20 @@ def test_a_product_may_count_for_several_services(ledger):
     assert (folded(ledger, "product").state, folded(ledger, "product").review_by) == ("mapped", None)
 
 
+def test_t130_a_rejection_beside_an_exclusion_or_a_mapping_leaves_who_decided_it_and_why(ledger):
+    map_it(ledger, "exclude", until=date(2027, 3, 31), why="test tenant")
+    record_mapping_decision(
+        ledger, **FACTS | {"who": "Bo"}, relation="account", source="ninja", vendor_id="7", decision="reject", target_id="1", seen={}
+    )
+    assert (folded(ledger).state, folded(ledger).who, folded(ledger).why) == ("excluded", "Ana", "test tenant")
+    assert (folded(ledger).said["1"].who, folded(ledger).said["1"].why) == ("Bo", "")
+    map_it(ledger, "map", "2", why="phoned them")
+    map_it(ledger, "reject", "3", why="another town")
+    assert (folded(ledger).state, folded(ledger).why) == ("mapped", "phoned them")
+    map_it(ledger, "reject", "2", why="wrong after all")
+    assert (folded(ledger).state, folded(ledger).why) == ("open", "wrong after all")
+
+
 def test_a_rejection_is_kept_until_undone(ledger):
     map_it(ledger, "map", "1")
     map_it(ledger, "reject", "1")

@@ -164,9 +164,11 @@ def test_export_writes_standing_decisions_only_with_who_when_and_why(tmp_path: P
         record_mapping_decision(ledger, **facts, vendor_id="o2", decision="exclude", why="ours", until=date(2027, 6, 30))
         record_mapping_decision(ledger, **facts, vendor_id="o3", decision="map", target_id="c7")
         record_mapping_decision(ledger, **facts, vendor_id="o3", decision="undo")
+        record_mapping_decision(ledger, **facts | {"who": "Bo"}, vendor_id="o1", decision="reject", target_id="c1", why="another town")
         rows = export_mappings(book, mapping_decisions(ledger.events(book="harbor"), as_of=book.period.end))
     assert [(r["vendor_id"], r["decision"], r["target_code"], r["until"], r["who"], r["why"]) for r in rows] == [
         ("o1", "map", "ACME", "", "Ann", "phoned"),
+        ("o1", "reject", "", "", "Bo", "another town"),
         ("o2", "exclude", "", "2027-06-30", "Ann", "ours"),
     ]
     assert (rows[0]["vendor_name"], rows[0]["psa"]) == (f"{HOSTILE} o1", SAME)
