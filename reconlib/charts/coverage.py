@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from html import escape
+from html import escape, unescape
 from typing import TYPE_CHECKING, Any
 
 from reconlib.charts.drawing import (
@@ -22,7 +22,6 @@ from reconlib.charts.drawing import (
     signed,
     tell_apart,
     two_lines,
-    wrap_heading,
 )
 from reconlib.money import format_qty
 
@@ -30,7 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-MAP_CHARS = 165  # characters of all the map's column headings side by side
+HEADING_PX = 6  # height of one character of a heading that stands upright
+DENSE = 10  # services; with more the fields of the map are too narrow for words
 LABEL_SHARE = 0.1  # a segment narrower than this share of the widest bar has its label in the hover only
 UNKNOWN_STATUS = frozenset({"no_count", "no_source", "not_comparable"})
 STATE_COLOURS = {"mapped": UNDER, "suggested": "#9cc3e8", "unmapped": OVER, "excluded": UNKNOWN}
@@ -61,8 +61,9 @@ def plot_client_service_map(cells: pd.DataFrame, *, currency: str = "", max_clie
     at = {(row["client_id"], row["service_id"]): row for row in rows}
     grid = [[at.get((client, service)) for service in order] for client in chosen]
     peak = max((abs(float(row["monthly_impact"])) for row in rows if row["monthly_impact"] is not None), default=1.0) or 1.0
+    headings = tell_apart(cut_name(services[s]) for s in order)
     common: dict[str, Any] = {
-        "x": tell_apart(wrap_heading(services[s], int(MAP_CHARS / len(order))) for s in order),
+        "x": headings,
         "y": tell_apart(cut_name(names[c]) for c in chosen),
         "xgap": 3,
         "ygap": 3,
@@ -71,7 +72,7 @@ def plot_client_service_map(cells: pd.DataFrame, *, currency: str = "", max_clie
     fig = go.Figure()
     fig.add_heatmap(
         z=[[float(row["status"] in UNKNOWN_STATUS) if row and row["monthly_impact"] is None else None for row in line] for line in grid],
-        text=[[_no_amount(row) for row in line] for line in grid],
+        text=[[_no_amount(row, is_dense=len(order) > DENSE) for row in line] for line in grid],
         zmin=0,
         zmax=1,
         colorscale=[[0, EVEN], [1, LAST]],
@@ -99,10 +100,11 @@ def plot_client_service_map(cells: pd.DataFrame, *, currency: str = "", max_clie
         fig.add_shape(type="path", path=hatch, line={"color": UNKNOWN, "width": 1}, layer="above")
     shown = f"{len(chosen)} of {len(weight)} clients" if len(chosen) < len(weight) else f"{len(chosen)} clients"
     note = f"{shown}; + under-billed (blue), − over-billed (orange), hatched: no data"
-    lay_out(fig, f"Where the money is, {code} a month", 124 + 28 * len(chosen), note)
+    top = 80 + HEADING_PX * max(len(unescape(heading)) for heading in headings)
+    lay_out(fig, f"Where the money is, {code} a month", top + 12 + 28 * len(chosen), note)
     fig.update_yaxes(autorange="reversed", showgrid=False)
-    fig.update_xaxes(side="top", showgrid=False, tickangle=0, tickfont={"size": 11})
-    fig.update_layout(margin={"t": 126, "b": 12})
+    fig.update_xaxes(side="top", showgrid=False, tickangle=-90, tickfont={"size": 12})  # upright: they meet at no width
+    fig.update_layout(margin={"t": top, "b": 12})
     return fig
 
 
@@ -242,10 +244,13 @@ def plot_mapping_states(mapping: pd.DataFrame) -> go.Figure:
     return fig
 
 
-def _no_amount(row: Mapping[str, Any] | None) -> str:
+def _no_amount(row: Mapping[str, Any] | None, *, is_dense: bool) -> str:
+    """Why a field has no amount; in a narrow one a sign, the words stand in its hover."""
     if row is None or row["monthly_impact"] is not None:
         return ""
-    return "no data" if row["status"] in UNKNOWN_STATUS else str(row["status"]).replace("_", " ")
+    if row["status"] in UNKNOWN_STATUS:
+        return "?" if is_dense else "no data"
+    return "·" if is_dense else str(row["status"]).replace("_", " ")
 
 
 def _hatch(grid: list[list[dict[str, Any] | None]]) -> str:

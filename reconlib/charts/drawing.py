@@ -6,7 +6,6 @@ cut with an ellipsis in a chart only; the whole name is in the hover and in the 
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable
 from decimal import Decimal
 from html import escape
@@ -55,12 +54,6 @@ def cut_name(name: object, chars: int = NAME_CHARS) -> str:
     """A name cut for a chart and safe in plotly's own markup."""
     text = " ".join(str(name).split())
     return escape(text if len(text) <= chars else text[: chars - 1].rstrip() + "…", quote=False)
-
-
-def wrap_heading(name: object, chars: int) -> str:
-    """A heading of a narrow column: at most four lines."""
-    lines = textwrap.wrap(" ".join(str(name).split()), max(8, min(16, chars)), max_lines=4, placeholder="…")
-    return "<br>".join(escape(line, quote=False) for line in lines)
 
 
 def tell_apart(labels: Iterable[str]) -> list[str]:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")  # a date is never broken over two lines
+NOT_KNOWN = "not known"
 DENSE_COLUMNS = 11  # a table with more is set smaller
+SENTENCES = ("explanation", "reason", "why")  # columns that need no name before them
 PLAIN_ROWS = 20  # rows of a table's plain text, for logs
 
 
@@ -48,7 +50,7 @@ def show_table(
         max_rows: rows visible until "show all" is pressed; print and a page without scripts show all.
         empty: why there is no row.
         folded: only the caption is visible until opened.
-        details: columns a row opens to; the first is the line that stays visible.
+        details: columns a row opens to; the first that holds anything is the line that stays visible.
         currency: ISO 4217 code where the rows have no ``currency`` column.
 
     Raises:
@@ -101,19 +103,22 @@ def _total(name: str, values: list[Any], codes: list[str]) -> list[tuple[str, st
         sums = {key: value for key, value in sums.items() if value}
     several = len(set(codes)) > 1
     lines = []
-    for (code, negative), value in sorted(sums.items(), key=lambda item: (item[0][0], item[0][1])):
+    for (code, _), value in sorted(sums.items(), key=lambda item: (item[0][0], item[0][1])):
         cell = format_number(name, value, code or None)
         text = f"{cell.text} {code}" if several and code else cell.text
-        lines.append((text, cell.word or ("minus" if negative and len(sums) > 1 else "")))
+        lines.append((text, cell.word))
     if unknown:
-        lines.append((f"+ {unknown}", "not known"))
+        lines.append((f"+ {unknown}", NOT_KNOWN))
     return lines
 
 
 def _detail(row: Mapping[str, Any], details: Sequence[str] | None) -> str:
-    first, *rest = details or ()
-    facts = [(name, row[name]) for name in rest if not is_missing(row[name]) and str(row[name])]
+    known = [name for name in details or () if not is_missing(row[name]) and str(row[name])]
+    first, *rest = known or list(details or ())[:1]
+    facts = [(name, row[name]) for name in rest]
     line = esc(format_value(first, row[first]).text)
+    if first not in SENTENCES:
+        line = f"{esc(header(first))}: {line}"
     if not facts:
         return f'<p class="why">{line}</p>'
     inner = "".join(f"<dt>{esc(header(name))}</dt><dd>{esc(format_value(name, value).text)}</dd>" for name, value in facts)
@@ -178,8 +183,10 @@ def _total_row(chosen: list[str], right: set[str], totals: Mapping[str, list[tup
     first = "".join(_sum(text, word) for text, word in totals.get(chosen[0], []))
     out = [f'<th scope="row" colspan="{span}">{label}{first}</th>']
     for name in chosen[span:]:
-        parts = "".join(_sum(text, word) for text, word in totals.get(name, []))
-        out.append(f"<td{_class('num' if name in right else '')}>{parts}</td>")
+        sums = totals.get(name, [])
+        bare = " bare" if not any(word and word != NOT_KNOWN for _, word in sums) else ""  # its cells have no words to stand under
+        parts = "".join(_sum(text, word) for text, word in sums)
+        out.append(f"<td{_class(f'num{bare}' if name in right else '')}>{parts}</td>")
     return f"<tr>{''.join(out)}</tr>"
 
 

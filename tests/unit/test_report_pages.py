@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
+from reconlib.findings import BILLING_KINDS
 from reconlib.report.pages import comparison, mapping, mapping_queue, sign_off, sync
-from reconlib.schema import ACCOUNT_MAPPING, CANONICAL, COMPARISON, FINDINGS, PRODUCT_MAPPING, SOURCE_STATUS, TableSchema, make_table
+from reconlib.schema import (
+    ACCOUNT_MAPPING,
+    CANONICAL,
+    COMPARISON,
+    FINDINGS,
+    LINE_BUCKETS,
+    PRODUCT_MAPPING,
+    RECORD_BUCKETS,
+    SOURCE_STATUS,
+    TableSchema,
+    make_table,
+)
 from reconlib.signoff import Gate, PeriodState
 
 EMPTY: dict[str, Any] = {"text": "x", "qty": Decimal(0), "price": Decimal(0), "amount": Decimal(0), "int": 0, "bool": False}
@@ -182,3 +195,50 @@ def test_a_month_that_is_not_ready_has_no_change_file_and_says_what_is_missing()
     assert sign_off.describe_missing(gates) == ["findings: 3 to settle – go to 30 Comparison"]
     assert sign_off.list_gates(gates)[1][3] == "30_comparison.html"
     assert sign_off.sign_off_cards(gates, changes, PeriodState("in_review", 2))[1][1] == "draft v2"
+
+
+def test_every_pair_of_the_comparison_stands_in_a_table_of_the_page() -> None:
+    (status,) = [column.about for column in COMPARISON.columns if column.name == "status"]
+    said = set(re.findall(r"[a-z_]+", status.replace(" or ", ", ")))
+    shown = {*BILLING_KINDS, *comparison.NOT_COMPARABLE, "out_of_scope", *comparison.MATCHED}
+    assert said == shown  # what the rules let pass or leave out is in view too (T123)
+
+
+def test_what_could_not_be_compared_says_why() -> None:
+    pair = {"client_id": "1", "service_id": "EDR"}
+    cells = table(COMPARISON, pair | {"status": "no_count"}, {"client_id": "2", "service_id": "EDR", "status": "out_of_scope"})
+    findings = table(
+        FINDINGS,
+        finding("price_outlier", None, **pair, explanation="dear"),
+        finding("no_count", None, **pair, explanation="edr could not be read"),
+    )
+    rows = comparison.list_not_comparable(cells, findings).to_pylist()
+    assert [(row["client_id"], row["explanation"]) for row in rows] == [("1", "edr could not be read"), ("2", None)]
+
+
+def purchase(account: str, end: str | None, **more: Any) -> dict[str, Any]:
+    day = None if end is None else date.fromisoformat(end)
+    row = {"source": "pax8", "vendor_account_id": account, "vendor_product_id": "p", "commitment_end_date": day}
+    return row | {"is_active": True, "quantity_qty": Decimal(1)} | more
+
+
+def test_t87_idle_seats_can_go_down_on_the_first_day_any_of_their_terms_ends() -> None:
+    idle = [finding("unused_commitment", None, client_id=c, service_id="S", service_name="S", client_name=c) for c in ("A", "B")]
+    purchases = table(
+        CANONICAL["purchases"],
+        *(purchase("a", end) for end in ("2027-03-31", "2026-11-14")),
+        purchase("a", "2026-11-01", is_active=False),
+        *(purchase("b", end) for end in ("2027-03-31", None)),
+    )
+    mapped = {"source": "pax8", "state": "mapped"}
+    accounts = table(ACCOUNT_MAPPING, *(mapped | {"vendor_account_id": c.lower(), "client_id": c} for c in ("A", "B")))
+    products = table(PRODUCT_MAPPING, mapped | {"vendor_product_id": "p", "service_id": "S"})
+    rows = comparison.list_commitments(table(FINDINGS, *idle), purchases, accounts, products).to_pylist()
+    assert [(row["client_name"], row["can_reduce_date"]) for row in rows] == [("A", date(2026, 11, 14)), ("B", None)]
+
+
+def test_buckets_count_every_record_and_not_their_groups() -> None:
+    line = {"client_id": "1", "service_id": "S", "bucket": "matched", "quantity_qty": Decimal(5)}
+    grouped = {"source": "ninja", "record_kind": "usage", "bucket": "counted", "records": 7, "quantity_qty": Decimal(9)}
+    rows = comparison.count_buckets(table(LINE_BUCKETS, line), table(RECORD_BUCKETS, grouped, grouped | {"records": 2})).to_pylist()
+    assert [(row["rows_of"], row["rows"], row["quantity_qty"]) for row in rows] == [("agreement line", 1, 5), ("usage", 9, 18)]

@@ -18,6 +18,8 @@ from reconlib.report.pages.tables import NO_MONEY, ZERO, Card, Columns, Row, add
 
 UNDER, OVER = ("under_billed", "new_revenue"), ("over_billed", "orphan_line")
 NOT_COMPARABLE = ("no_count", "no_source", "not_comparable")
+MATCHED = ("matched", "matched_within_tolerance", "flat", "cloud", "covered", "timing", "own_use", "ignored", "not_resold")
+_NO_NUMBERS = ("no_count", "no_source", "currency_or_cycle_mismatch")
 SURE = Decimal("0.9")  # from here a figure rests on a confirmed mapping and a fresh count (FIELD.md section 6)
 
 
@@ -223,23 +225,36 @@ def keep_status(cells: pa.Table, *statuses: str) -> pa.Table:
     return pa.Table.from_pylist([row for row in cells.to_pylist() if row["status"] in statuses], schema=cells.schema)
 
 
+def list_not_comparable(cells: pa.Table, findings: pa.Table) -> pa.Table:
+    """Client and service pairs nothing can be said about, and clients that are not billed, each with why.
+
+    Grain: one pair. ``explanation`` is its finding's; null for a client that is not billed, which has none.
+    """
+    why = {(row["client_id"], row["service_id"]): row["explanation"] for row in findings.to_pylist() if row["kind"] in _NO_NUMBERS}
+    rows = [row for row in cells.to_pylist() if row["status"] in (*NOT_COMPARABLE, "out_of_scope")]
+    fields = [*(field.with_nullable(True) for field in cells.schema), pa.field("explanation", pa.string())]
+    made = [row | {"explanation": why.get((row["client_id"], row["service_id"]))} for row in rows]
+    return pa.Table.from_pylist(made, schema=pa.schema(fields))
+
+
 def list_commitments(findings: pa.Table, purchases: pa.Table, accounts: pa.Table, products: pa.Table) -> pa.Table:
     """Seats paid for and not used, with the day the quantity can go down (T86).
 
-    Grain: one finding ``unused_commitment``. The day is the latest end among the purchases behind it; empty: any day.
+    Grain: one finding ``unused_commitment``. The day is the first end among the purchases behind it; empty: any day, as one has no term.
     """
     clients = {(r["source"], r["vendor_account_id"]): r["client_id"] for r in accounts.to_pylist() if r["state"] == "mapped"}
     services: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in products.to_pylist():
         if row["state"] == "mapped":
             services[row["source"], row["vendor_product_id"]].add(row["service_id"])
-    ends: dict[tuple[str | None, str], list[Any]] = defaultdict(list)
+    ends: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for row in purchases.to_pylist():
-        for service_id in services[row["source"], row["vendor_product_id"]]:
-            if row["is_active"] and row["commitment_end_date"]:
-                ends[clients.get((row["source"], row["vendor_account_id"])), service_id].append(row["commitment_end_date"])
+        client = clients.get((row["source"], row["vendor_account_id"]))
+        if client is not None and row["is_active"] and row["quantity_qty"]:
+            for service_id in services[row["source"], row["vendor_product_id"]]:
+                ends[client, service_id].append(row["commitment_end_date"])
     rows = [
-        {**row, "unused_qty": row["variance_qty"], "can_reduce_date": max(ends[row["client_id"], row["service_id"]], default=None)}
+        {**row, "unused_qty": row["variance_qty"], "can_reduce_date": _first_end(ends[row["client_id"], row["service_id"]])}
         for row in findings.to_pylist()
         if row["kind"] == "unused_commitment"
     ]
@@ -257,6 +272,10 @@ def list_commitments(findings: pa.Table, purchases: pa.Table, accounts: pa.Table
     return build_table(sorted(rows, key=lambda r: (-(r["cost_impact"] or ZERO), r["client_name"], r["service_name"])), columns)
 
 
+def _first_end(ends: list[Any]) -> date | None:
+    return None if None in ends else min(ends, default=None)
+
+
 def count_buckets(lines: pa.Table, records: pa.Table) -> pa.Table:
     """Where every agreement line and every record ended: each in exactly one bucket, so the totals are the inputs'.
 
@@ -265,7 +284,7 @@ def count_buckets(lines: pa.Table, records: pa.Table) -> pa.Table:
     found: dict[tuple[str, str], list[Any]] = defaultdict(lambda: [0, ZERO])
     tagged = [("agreement line", row) for row in lines.to_pylist()] + [(row["record_kind"], row) for row in records.to_pylist()]
     for kind, row in tagged:
-        found[kind, row["bucket"]][0] += 1
+        found[kind, row["bucket"]][0] += row.get("records", 1)  # a row of record_buckets stands for as many
         found[kind, row["bucket"]][1] += row["quantity_qty"]
     rows = [{"rows_of": k[0], "bucket": k[1], "rows": v[0], "quantity_qty": v[1]} for k, v in sorted(found.items())]
     return build_table(rows, {"rows_of": "text", "bucket": "text", "rows": "int", "quantity_qty": "qty"})
