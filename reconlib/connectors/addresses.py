@@ -23,7 +23,8 @@ def check_address(address: str, *, source: str, key: str) -> httpx.URL:
     if url.userinfo or url.query or url.fragment:
         raise SettingsError("holds a user, a query or a fragment", where=where, hint="give the plain address; secrets stay outside params")
     if not url.host or url.scheme not in ("http", "https"):
-        raise SettingsError(f"{address!r} is not a web address", where=where, hint="write it as https://host/path")
+        shown = re.sub(r"//.*@", "//…@", address.partition("?")[0], flags=re.DOTALL)  # what cannot be read may still hold a password
+        raise SettingsError(f"{shown!r} is not a web address", where=where, hint="write it as https://host/path")
     if url.scheme == "http" and not is_loopback_host(url.host):
         raise SettingsError(f"plain http to {url.host} would show the secrets", where=where, hint="use https; http is for loopback only")
     return url

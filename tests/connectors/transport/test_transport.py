@@ -213,6 +213,13 @@ def test_addresses_that_would_show_secrets_are_settings_errors(address):
         Transport(address, source="pax")
 
 
+@pytest.mark.parametrize("address", [f"https://me:{SECRET}@h.example:port/v1", f"https://me:{SECRET}/@[", f"ftp:///?key={SECRET}"])
+def test_an_address_that_cannot_be_read_is_shown_without_what_may_be_a_password(address):
+    with pytest.raises(SettingsError, match="source pax, base_url") as caught:
+        Transport(address, source="pax")
+    assert SECRET not in f"{caught.value!r}"
+
+
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:1", "https://api.vendor.example"])
 def test_https_and_loopback_are_accepted(address):
     Transport(address, source="pax").__exit__()
