@@ -17,9 +17,8 @@ from reconlib.month import Month, month_events
 from reconlib.people import check_name
 from reconlib.reliability import Judged, judge_candidates
 from reconlib.review.bulk import BulkPreview
-from reconlib.review.decisions import keyed, mapping_event, refuse_signed, replaced_service, shown_values
+from reconlib.review.decisions import keyed, mapping_event, refuse_decided_since, refuse_signed, replaced_service, shown_values
 from reconlib.review.folds import mapping_decisions
-from reconlib.review.standing import refuse_decided_since
 from reconlib.review.undo import take_back
 
 REVIEW_AFTER_DAYS = 365  # an exclusion is looked at again after a year, unless another day is given (T130)

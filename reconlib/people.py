@@ -70,12 +70,18 @@ def import_month_decisions(month: Month, file: Path, *, who: str, at: datetime) 
 
 
 def decide_finding_by(month: Month, who: str) -> Decide:
-    """What a click on a finding does: one decision in the ledger, at once, bound to the finding's values."""
+    """What a click on a finding does: one decision in the ledger, at once, bound to the finding's values.
+
+    What somebody else decided since this was asked for is not decided over: the click is refused and says so.
+    """
+    known = {event.subject: event.seq for event in month_events(month) if event.kind == "finding_decided"}
 
     def decide(row: Mapping[str, Any], action: str, target: str, reason: str) -> None:
         del target
+        facts, seen = _facts(month, who), known.get(row["finding_id"], 0)
         with open_ledger(month.ledger_url) as ledger:
-            record_finding_decision(ledger, **_facts(month, who), finding=row, decision=action, why=reason)
+            recorded = record_finding_decision(ledger, known=seen, **facts, finding=row, decision=action, why=reason)
+        known[recorded.subject] = recorded.seq
 
     return decide
 

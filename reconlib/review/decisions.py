@@ -186,14 +186,16 @@ def record_mapping_decision(ledger: Ledger, **decision: Any) -> Event:
     return _record(ledger, mapping_event(**decision))
 
 
-def record_finding_decision(ledger: Ledger, **decision: Any) -> Event:
+def record_finding_decision(ledger: Ledger, *, known: int | None = None, **decision: Any) -> Event:
     """Append one decision on a finding; takes what ``finding_event`` takes.
 
+    ``known`` is the number of the newest decision about it that was seen, 0 where there was none; null: whatever stands is decided over.
+
     Raises:
-        DataError: see ``finding_event``.
+        DataError: see ``finding_event``; or somebody decided it since.
         SignOffError: the month is signed.
     """
-    return _record(ledger, finding_event(**decision))
+    return _record(ledger, finding_event(**decision), known)
 
 
 def refuse_signed(events: Iterable[Event], book: str, period: str) -> None:
@@ -206,6 +208,20 @@ def refuse_signed(events: Iterable[Event], book: str, period: str) -> None:
         raise SignOffError(
             f"{period} is signed by {signature.who}: no decision can be added", where=f"book {book}", hint="reopen it with a reason first"
         )
+
+
+def refuse_decided_since(standing: Iterable[Event], known: Mapping[tuple[str, str], int]) -> None:
+    """Stop where somebody decided meanwhile on what is about to be decided.
+
+    ``standing`` are the ledger's events now; ``known``: kind and subject of what is decided -> number of the newest event it was made with.
+
+    Raises:
+        DataError: there is a newer one; names who decided what.
+    """
+    for event in standing:
+        if event.seq > known.get((event.kind, event.subject), event.seq):
+            what = f"decided meanwhile by {event.who}: {event.values['decision']}"
+            raise DataError(what, where=event.subject, hint="run the page again to see it, then decide")
 
 
 def keyed(event: Event, before: Event | None) -> Event:
@@ -224,10 +240,16 @@ def keyed(event: Event, before: Event | None) -> Event:
     )
 
 
-def _record(ledger: Ledger, event: Event) -> Event:
+def _record(ledger: Ledger, event: Event, known: int | None = None) -> Event:
     before = [known for known in ledger.events(book=event.book, kind=event.kind) if known.subject == event.subject]
     event = keyed(event, before[-1] if before else None)
-    return ledger.append(event, check=lambda events: refuse_signed(events, event.book, event.period))
+
+    def check(events: list[Event]) -> None:
+        refuse_signed(events, event.book, event.period)
+        if known is not None:
+            refuse_decided_since(events, {(event.kind, event.subject): known})
+
+    return ledger.append(event, check=check)
 
 
 def _check_approval(decision: str, finding: Mapping[str, Any]) -> None:

@@ -13,10 +13,19 @@ from reconlib.errors import DataError, ReconError, nearest
 from reconlib.ledger import Event, Ledger
 from reconlib.money import format_qty
 from reconlib.period import Period
-from reconlib.review.decisions import RELATIONS, finding_event, keyed, mapping_event, refuse_signed, replaced_service, shown_values
+from reconlib.review.decisions import (
+    RELATIONS,
+    finding_event,
+    keyed,
+    mapping_event,
+    refuse_decided_since,
+    refuse_signed,
+    replaced_service,
+    shown_values,
+)
 from reconlib.review.folds import finding_decisions, mapping_decisions
 from reconlib.review.sheets import read_sheet, write_sheet
-from reconlib.review.standing import contradicts, finding_stands, mapping_stands, refuse_decided_since
+from reconlib.review.standing import contradicts, finding_stands, mapping_stands
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from reconlib.errors import DataError
 from reconlib.ledger import Event
 from reconlib.money import format_qty
 from reconlib.review.folds import MappingDecision, values_changed
-
-
-def refuse_decided_since(standing: Iterable[Event], known: Mapping[tuple[str, str], int]) -> None:
-    """Stop where somebody decided meanwhile on what is about to be decided.
-
-    ``standing`` are the ledger's events now; ``known``: kind and subject of what is decided -> number of the newest event it was made with.
-
-    Raises:
-        DataError: there is a newer one; names who decided what.
-    """
-    for event in standing:
-        if event.seq > known.get((event.kind, event.subject), event.seq):
-            what = f"decided meanwhile by {event.who}: {event.values['decision']}"
-            raise DataError(what, where=event.subject, hint="run the page again to see it, then decide")
 
 
 def finding_stands(event: Event, decided: Mapping[str, Event], by_id: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from reconlib.errors import DataError, ReconError, nearest
 from reconlib.ledger import Event, Ledger
 from reconlib.period import Period
-from reconlib.review.decisions import RELATIONS, keyed, mapping_event, refuse_signed, shown_values
+from reconlib.review.decisions import RELATIONS, keyed, mapping_event, refuse_decided_since, refuse_signed, shown_values
 from reconlib.review.folds import MappingDecision, mapping_decisions
 from reconlib.review.queue import RejectedRow
 from reconlib.review.sheets import read_sheet, write_sheet
-from reconlib.review.standing import contradicts, mapping_stands, refuse_decided_since
+from reconlib.review.standing import contradicts, mapping_stands
 
 if TYPE_CHECKING:
     import pyarrow as pa
