@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -95,29 +95,34 @@ def writing(
     Raises:
         SnapshotError: the folder cannot be written.
     """
-    parent = root / period / source
-    with _writable(parent):
-        parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(parent)
-        folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent))
-        (folder / "pages").mkdir()
-    writer = SnapshotWriter(folder, source=source)
     facts: dict[str, Any] = {"source": source, "period": period, "connector": connector, "version": version}
     facts["read_from"] = None if read_from is None else dict(read_from)
     facts["started_at"] = now().astimezone(UTC).isoformat()
-    try:
-        with _held(folder):
-            try:
-                yield writer
-            except Exception as error:
-                # Only our own errors are known to hold no secret.
-                what = str(error) if isinstance(error, ReconError) else f"stopped by {type(error).__name__}"
-                writer.snapshot = _place(writer, folder, {**facts, "status": "failed", "error": what}, now)
-                raise
-            writer.snapshot = _place(writer, folder, {**facts, "status": "complete", "error": None}, now)
-    finally:
-        if folder.exists():
-            shutil.rmtree(folder, ignore_errors=True)
+    with _temporary(root / period / source) as folder:
+        writer = SnapshotWriter(folder, source=source)
+        try:
+            yield writer
+        except Exception as error:
+            # Only our own errors are known to hold no secret.
+            what = str(error) if isinstance(error, ReconError) else f"stopped by {type(error).__name__}"
+            writer.snapshot = _place(writer, folder, {**facts, "status": "failed", "error": what}, now)
+            raise
+        writer.snapshot = _place(writer, folder, {**facts, "status": "complete", "error": None}, now)
+
+
+@contextmanager
+def _temporary(parent: Path) -> Iterator[Path]:
+    """A folder of this run's own, held while it is written, and gone afterwards unless it got a name."""
+    with ExitStack() as until_done:
+        with _writable(parent):
+            parent.mkdir(parents=True, exist_ok=True)
+            with _held(parent, waits=True):  # nobody takes a folder that is made and not held yet for one a crash left
+                _remove_leftovers(parent)
+                folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent))
+                until_done.callback(lambda: shutil.rmtree(folder, ignore_errors=True))
+                until_done.enter_context(_held(folder))
+            (folder / "pages").mkdir()
+        yield folder
 
 
 def _place(writer: SnapshotWriter, folder: Path, facts: dict[str, Any], now: Callable[[], datetime]) -> Snapshot:
@@ -167,8 +172,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[bool]:
-    """Mark the folder as being written by a live process; false when another one holds it."""
+def _held(folder: Path, *, waits: bool = False) -> Iterator[bool]:
+    """Mark the folder as being written by a live process; false when another one holds it, unless this one waits for it."""
     if sys.platform == "win32":
         yield True  # an open file cannot be removed there
         return
@@ -177,7 +182,7 @@ def _held(folder: Path) -> Iterator[bool]:
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
         else:
@@ -201,4 +206,5 @@ def _writable(parent: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise SnapshotError(f"cannot write: {reason}", where=str(parent), hint="check rights and free space") from error
+        where = f"folder {'/'.join(parent.parts[-3:])}"  # the whole path would tell a report's reader about this machine
+        raise SnapshotError(f"cannot write: {reason}", where=where, hint="check rights and free space") from error

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -116,6 +118,27 @@ def test_a_snapshot_another_run_is_writing_is_left_alone(tmp_path):
     assert slow.snapshot.id == quick.id
 
 
+def test_a_folder_just_made_is_not_taken_for_one_a_crash_left(tmp_path, monkeypatch):
+    """Between making and holding it, nobody else may look for leftovers there."""
+    fcntl = pytest.importorskip("fcntl", reason="an open folder cannot be removed where there is no fcntl")
+    make = tempfile.mkdtemp
+    refused = []
+
+    def made(**how):
+        handle = os.open(how["dir"], os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            refused.append(True)
+        finally:
+            os.close(handle)
+        return make(**how)
+
+    monkeypatch.setattr("reconlib.snapshot_writing.tempfile.mkdtemp", made)
+    verify(take(tmp_path))
+    assert refused == [True]
+
+
 def change(folder, name, how):
     path = folder / name
     path.chmod(0o644)
@@ -159,5 +182,6 @@ def test_t2_a_snapshot_copied_to_another_month_or_source_is_not_read_there(tmp_p
 
 def test_a_folder_that_cannot_be_written_is_said_in_words(tmp_path):
     (tmp_path / "2026-10").write_text("a file in the way")
-    with pytest.raises(DataError, match="cannot write"):
+    with pytest.raises(DataError, match="cannot write") as caught:
         take(tmp_path)
+    assert str(tmp_path.parent) not in str(caught.value), "the error stands in reports"
