@@ -62,7 +62,7 @@ class Review:
 
 @pytest.fixture
 def queue() -> tuple[Any, Review]:
-    pytest.importorskip("anywidget")
+    pytest.importorskip("anywidget", reason="the extra 'lab' is not installed: no queue to click")
     review = Review()
     return mapping_queue(ROWS, review, choices=[("8", "Acme Capital")]), review
 
@@ -145,14 +145,14 @@ def test_a_wrong_threshold_and_a_refused_recording_say_why(queue: Any) -> None:
 
 
 def test_where_nothing_can_be_decided_the_queue_says_why() -> None:
-    pytest.importorskip("anywidget")
+    pytest.importorskip("anywidget", reason="the extra 'lab' is not installed: no queue to click")
     review = Review()
     review.refusal = "2026-10 is signed by the preparer"
     assert mapping_queue(ROWS, review).locked == "2026-10 is signed by the preparer"
 
 
 def test_findings_are_approved_or_dismissed_with_a_reason() -> None:
-    pytest.importorskip("anywidget")
+    pytest.importorskip("anywidget", reason="the extra 'lab' is not installed: no queue to click")
     seen = []
     row = {"client_name": "Acme", "service_name": "EDR", "kind": "under_billed", "billed_qty": None, "monthly_impact": Decimal("-12.5")}
     widget = finding_queue([row | {"currency": "USD"}], lambda _, *answer: seen.append(answer))
