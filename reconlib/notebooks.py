@@ -65,7 +65,7 @@ def execute_notebook(
     held = {"pass_fds": tuple(keep_open)} if keep_open and sys.platform != "win32" else {}
 
     class LoggedKernel(AsyncKernelManager):
-        async def start_kernel(self, **kwargs: Any) -> None:  # type: ignore[override]
+        async def start_kernel(self, **kwargs: Any) -> None:  # type: ignore[override] # the base class types each keyword
             kwargs["env"] = {**(kwargs.get("env") or os.environ), **(environ or {})}
             await super().start_kernel(stderr=sink, **held, **kwargs)
 
@@ -107,7 +107,7 @@ def strip_run(notebook: Path) -> None:
     """Removes from an executed notebook what differs between two equal runs: times, paths, live widgets, a cell's random id."""
     import nbformat
 
-    node = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+    node = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call] # nbformat has no types
     for key in ("papermill", "widgets"):
         node.metadata.pop(key, None)
     for cell in node.cells:
@@ -117,4 +117,4 @@ def strip_run(notebook: Path) -> None:
             cell["id"] = "injected-parameters"
         if "outputs" in cell:  # a widget lives in a kernel; a static table of the same rows stands beside it
             cell["outputs"] = [output for output in cell.outputs if WIDGET_MIME not in output.get("data", {})]
-    nbformat.write(node, notebook)  # type: ignore[no-untyped-call]
+    nbformat.write(node, notebook)  # type: ignore[no-untyped-call] # nbformat has no types

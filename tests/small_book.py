@@ -50,6 +50,14 @@ def open_book(root: Path, period: str = "") -> months.Month:
     return months.open_month(root / PARAMS, period, environ={}, now=lambda: AT)
 
 
+def open_empty(root: Path) -> months.Month:
+    """The month of a book that has read nothing yet: for what is between a person and the ledger."""
+    (root / "params").mkdir()
+    path = root / "params" / "tiny.yaml"
+    path.write_text('book: tiny\nperiod: "2026-10"\nsources:\n  psa: {connector: connectwise_psa}\n', "utf-8")
+    return months.open_month(path, environ={}, now=lambda: AT)
+
+
 def settle(month: months.Month) -> None:
     """Read, compared, and every billing difference approved."""
     steps.sync_month(month)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import yaml
@@ -23,6 +26,17 @@ def make_project(root: Path, *, clients: int = 8, sources: dict[str, dict[str, s
         params["sources"][name] |= addresses
     (root / PARAMS).write_text(yaml.safe_dump(params | more), "utf-8")
     return root
+
+
+def load_app(name: str) -> ModuleType:
+    """One of the apps as a module; marimo finds its cells in it."""
+    spec = importlib.util.spec_from_file_location(f"{name}_app", HERE / "apps" / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def digest_files(folder: Path) -> dict[str, str]:

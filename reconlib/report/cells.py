@@ -147,9 +147,9 @@ def format_value(name: str, value: object, *, currency: str | None = None) -> Ce
     if isinstance(value, Decimal):
         return format_number(name, value, currency)
     if isinstance(value, int) or type(value).__name__.startswith(("int", "uint")):
-        return format_number(name, Decimal(int(value)), currency)  # type: ignore[call-overload]
+        return format_number(name, Decimal(int(value)), currency)  # type: ignore[call-overload] # a numpy integer, known by its name
     if isinstance(value, float) or type(value).__name__.startswith("float"):
-        return format_number(name, Decimal(repr(float(value))), None)  # type: ignore[arg-type]
+        return format_number(name, Decimal(repr(float(value))), None)  # type: ignore[arg-type] # a numpy float, known by its name
     if isinstance(value, datetime):
         return Cell(f"{value:%Y-%m-%d %H:%M} UTC")
     if isinstance(value, date):

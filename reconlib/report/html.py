@@ -72,7 +72,7 @@ def render_notebook(ipynb: Path, *, title: str, nav: list[tuple[str, str]], head
         head: facts at the top.
         also_hidden: tags of cells left out of this page, besides those that are always.
     """
-    notebook = nbformat.read(ipynb, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(ipynb, as_version=4)  # type: ignore[no-untyped-call] # nbformat has no types
     blocks: list[str] = []
     toc: list[tuple[str, str]] = []
     charts = 0

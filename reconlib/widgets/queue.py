@@ -101,7 +101,7 @@ def _widget_class() -> Any:
     except ImportError:
         return None
 
-    class DecisionQueue(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
+    class DecisionQueue(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore] # of an extra, typed only where it is installed
         """One table of rows to decide."""
 
         _esm = Path(__file__).with_suffix(".js")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from uuid import uuid4
 
 import pytest
-import sqlalchemy as sa
 
 from reconlib.ledger import open_ledger
 
-POSTGRES = os.environ.get("RECON_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 WRITER = """
 import sys
 from reconlib.ledger import Event, open_ledger
@@ -29,20 +25,9 @@ with open_ledger(url) as ledger:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-        return
-    schema = f"ledger_{uuid4().hex[:12]}"
-    try:
-        engine = sa.create_engine(POSTGRES, connect_args={"connect_timeout": 3}, isolation_level="AUTOCOMMIT")
-        connection = engine.connect()
-    except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
-        pytest.skip(f"no PostgreSQL at {sa.make_url(POSTGRES).host} (RECON_TEST_POSTGRES names another): {type(error).__name__}")
-    with connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
-        yield f"{POSTGRES}?options=-csearch_path%3D{schema}"
-        connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
-    engine.dispose()
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres_url")
+    return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
 
 
 def writer(url, name, times, shared=0):

@@ -253,7 +253,7 @@ def signed_between(month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
         if not busy:
             busy.append(True)
             sign_month(month, role="preparer", who="the preparer", at=AT)
-        return append_all(opened, events, **more)  # type: ignore[arg-type]
+        return append_all(opened, events, **more)
 
     monkeypatch.setattr(ledger.Ledger, "append_all", late)
 
@@ -314,7 +314,7 @@ def test_an_approval_stands_with_its_changes_or_not_at_all(signed: Month, monkey
     def cut(connection: object, event: ledger.Event) -> ledger.Event:
         if event.kind == "change_planned":
             raise KeyboardInterrupt
-        return written(connection, event)  # type: ignore[arg-type]
+        return written(connection, event)
 
     with monkeypatch.context() as patch:
         patch.setattr(store, "_append", cut)

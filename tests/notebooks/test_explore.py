@@ -1,7 +1,5 @@
 """The explore app on a made-up month: filters, the units behind a finding, and vendor text that must stay text."""
 
-import importlib.util
-import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from small_project import load_app
 
 from reconlib.period import Period
 from reconlib.pipeline import Inputs
@@ -36,14 +35,7 @@ RULES = Rules(version=1, ignore=[Ignore(source="huntress", where={"unit_state": 
 
 @pytest.fixture(scope="module")
 def explore() -> ModuleType:
-    path = Path(__file__).parents[2] / "apps/explore.py"
-    spec = importlib.util.spec_from_file_location("explore_app", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["explore_app"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_app("explore")
 
 
 def table(schema: TableSchema, *rows: dict) -> pa.Table:

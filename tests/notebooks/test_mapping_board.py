@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -12,9 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from small_book import open_empty
+from small_project import load_app
 
 from reconlib.ledger import Event, open_ledger
-from reconlib.month import Month, month_events, open_month
+from reconlib.month import Month, month_events
 from reconlib.schema import ACCOUNT_MAPPING, CANONICAL, PRODUCT_MAPPING, TableSchema, make_table
 
 pytest.importorskip("marimo", reason="the extra 'marimo' is not installed")
@@ -24,14 +23,7 @@ ZERO = Decimal(0)
 
 @pytest.fixture(scope="module")
 def board() -> ModuleType:
-    path = Path(__file__).parents[2] / "apps/mapping_board.py"
-    spec = importlib.util.spec_from_file_location("mapping_board_app", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["mapping_board_app"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_app("mapping_board")
 
 
 def table(schema: TableSchema, *rows: dict[str, Any]) -> pa.Table:
@@ -51,10 +43,7 @@ def account(name: str, p: str, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def month(tmp_path: Path) -> Month:
-    (tmp_path / "params").mkdir()
-    path = tmp_path / "params" / "tiny.yaml"
-    path.write_text('book: tiny\nperiod: "2026-10"\nsources:\n  psa: {connector: connectwise_psa}\n', "utf-8")
-    return open_month(path, environ={}, now=lambda: datetime(2026, 11, 3, 6, tzinfo=UTC))
+    return open_empty(tmp_path)
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconlib.comparison import money_a_month, unit_money
 from reconlib.cycles import Cycle, add_months, cycle_of, month_starts
 from reconlib.money import round_amount
 from reconlib.pricing import net_amount, price_difference, price_lines, price_month
@@ -102,7 +104,7 @@ def test_t43_a_difference_of_prices_turns_its_sign_with_its_sides(model: PriceMo
 @given(st.lists(st.tuples(units, amounts), max_size=6), st.randoms(use_true_random=False))
 def test_t33_the_order_of_lines_does_not_matter(lines: list[tuple[Decimal, Decimal]], chance: object) -> None:
     shuffled = list(lines)
-    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    chance.shuffle(shuffled)
     assert net_amount(shuffled) == net_amount(lines)
     assert net_amount(lines)[0] == sum((quantity for quantity, price in lines if price >= 0), Decimal(0))
 
@@ -161,3 +163,17 @@ def test_t81_a_span_of_whole_months_is_seen_as_one(start: date, months: int) -> 
     starts = month_starts(start, add_months(start, months))
     assert len(starts) == months + 1
     assert starts == sorted(set(starts))
+
+
+@law
+@given(st.lists(st.tuples(st.decimals(min_value=-100_000, max_value=100_000, places=6), prices, st.sampled_from(["USD", "JPY", "KWD"]))))
+def test_money_of_many_cells_is_the_money_of_each(cells: list[tuple[Decimal, Decimal, str]]) -> None:
+    units, unit_prices, currencies = [list(column) for column in zip(*cells, strict=True)] or [[], [], []]
+    table = pa.table(
+        {
+            "variance_qty": pa.array(units, pa.decimal128(38, 6)),
+            "unit_price": pa.array(unit_prices, pa.decimal128(18, 6)),
+            "currency": pa.array(currencies, pa.string()),
+        }
+    )
+    assert unit_money(table).to_pylist() == [money_a_month(unit, price, 1, currency) for unit, price, currency in cells]

@@ -285,7 +285,7 @@ def test_t65_two_bundles_on_one_anchor_share_its_count(seats: str, findings: lis
 
 
 def care(**more: object) -> dict[str, object]:
-    services = {**CARE["services"], "CARE": {**CARE["services"]["CARE"], **more}}  # type: ignore[dict-item]
+    services = {**CARE["services"], "CARE": {**CARE["services"]["CARE"], **more}}
     return {"services": services}
 
 

@@ -1,4 +1,4 @@
-"""A wrong rule stops the run with an error that names file and key: one test a kind of wrong (issue 3, T41, T63, T98)."""
+"""A wrong rule stops the run with an error that names file and key: one test a kind of wrong (T41, T63, T98)."""
 
 from __future__ import annotations
 
@@ -179,9 +179,9 @@ def test_t98_a_currency_without_a_rate_is_named_where_rates_are_recorded() -> No
         "rules": {"services": {"EDR": {"purchased": [{"source": "pax8"}], "expect": "purchased"}}},
     }
     with pytest.raises(SettingsError, match=r"params/mini\.yaml: rates: no rate from EUR to USD") as stopped:
-        run_month(**given, rates=make_rates([cad], params_file="params/mini.yaml"))  # type: ignore[arg-type]
+        run_month(**given, rates=make_rates([cad], params_file="params/mini.yaml"))
     assert "record {from: EUR, to: USD" in str(stopped.value)
-    assert run_month(**given, rates=Rates()).kinds()  # type: ignore[arg-type]  # without any rate cost and price are not compared, and said so
+    assert run_month(**given, rates=Rates()).kinds()  # without any rate cost and price are not compared, and said so
 
 
 def test_too_many_different_conditions_are_refused_with_the_first_too_many() -> None:

@@ -305,7 +305,7 @@ def signed(tmp_path: Path) -> Month:
     month = open_book(make_book(tmp_path))
     settle(month)
     for role, who in (("preparer", "Ana"), ("reviewer", "Ben")):
-        sign_month(month, role=role, who=who, at=month.now())  # type: ignore[arg-type]
+        sign_month(month, role=role, who=who, at=month.now())
     return open_book(tmp_path)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
-from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -16,27 +14,10 @@ import sqlalchemy as sa
 from reconlib.errors import DataError, SettingsError
 from reconlib.ledger import Event, canonical_json, event_hash, open_ledger, standing_signature, utc_text
 
-POSTGRES = os.environ.get("RECON_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
-
 
 def event(subject="f1", **changes):
     made = Event("harbor", "2026-10", "finding_decided", subject, "ana", "2026-11-03T06:00:00Z", "agreed", {"billed": Decimal("44.000000")})
     return replace(made, **changes)
-
-
-@pytest.fixture
-def postgres_url():
-    schema = f"ledger_{uuid4().hex[:12]}"
-    try:
-        engine = sa.create_engine(POSTGRES, connect_args={"connect_timeout": 3}, isolation_level="AUTOCOMMIT")
-        connection = engine.connect()
-    except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
-        pytest.skip(f"no PostgreSQL at {sa.make_url(POSTGRES).host} (RECON_TEST_POSTGRES names another): {type(error).__name__}")
-    with connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
-        yield f"{POSTGRES}?options=-csearch_path%3D{schema}"
-        connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
-    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -215,7 +196,7 @@ def test_canonical_json_is_one_text_for_one_value():
 def test_times_are_utc_and_never_without_a_zone():
     assert utc_text(datetime(2026, 11, 3, 1, tzinfo=timezone(timedelta(hours=-5)))) == "2026-11-03T06:00:00Z"
     with pytest.raises(DataError, match="no time zone"):
-        utc_text(datetime(2026, 11, 3, 1))  # noqa: DTZ001
+        utc_text(datetime(2026, 11, 3, 1))  # noqa: DTZ001 - without a zone on purpose
 
 
 @pytest.mark.parametrize(

@@ -40,11 +40,11 @@ def test_t21_t24_anything_else_is_a_suggestion_with_probability_reason_and_runne
         "the same name",
         "Acme Capital",
     )
-    assert Decimal(0) < row["runner_up_probability"] < row["probability"] <= 1  # type: ignore[operator]
+    assert Decimal(0) < row["runner_up_probability"] < row["probability"] <= 1
     assert ("Acme Corp", "EDR", "no_count") in month.kinds()
 
 
-def test_a_name_two_vendor_accounts_share_maps_neither() -> None:
+def test_t21_a_name_two_clients_share_maps_to_neither() -> None:
     month = run_month(LINE, usage="account  client  service  qty\nAcme Corp  Acme Corp  EDR  5")
     assert account(month.accounts, "Acme Corp")["state"] == "mapped"
     twins = run_month(

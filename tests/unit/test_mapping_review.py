@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from small_book import open_empty
 
 from reconlib.errors import DataError, SettingsError, SignOffError
 from reconlib.ledger import Event, open_ledger
 from reconlib.mapping_review import MappingReview, judge_month
-from reconlib.month import Month, month_events, open_month
+from reconlib.month import Month, month_events
 from reconlib.review import mapping_decisions
 from reconlib.review.bulk import preview_bulk
 
@@ -45,10 +46,7 @@ PRODUCT = {
 
 @pytest.fixture
 def month(tmp_path: Path) -> Month:
-    (tmp_path / "params").mkdir()
-    path = tmp_path / "params" / "tiny.yaml"
-    path.write_text('book: tiny\nperiod: "2026-10"\nsources:\n  psa: {connector: connectwise_psa}\n', "utf-8")
-    return open_month(path, environ={}, now=lambda: datetime(2026, 11, 3, 6, tzinfo=UTC))
+    return open_empty(tmp_path)
 
 
 def standing(month: Month, relation: str = "account", source: str = "ninja", vendor_id: str = "7") -> Any:

@@ -81,7 +81,7 @@ def test_readme_names_every_command_and_no_other() -> None:
     from reconlib.cli import app
 
     readme = (ROOT / "README.md").read_text("utf-8")
-    commands = sorted(get_command(app).commands)  # type: ignore[attr-defined]
+    commands = sorted(get_command(app).commands)
     assert "run" in commands
     assert [name for name in commands if f"recon {name}" not in readme] == []
     assert set(re.findall(r"recon ([a-z]+)", readme)) <= set(commands)

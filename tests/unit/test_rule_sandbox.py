@@ -86,7 +86,7 @@ def test_mapping_is_made_anew_because_rules_name_products(month: Month, changed:
 def test_nothing_is_written_and_a_signed_month_may_be_tried(month: Month, changed: Path) -> None:
     settle(month)
     for role, who in (("preparer", "Ana"), ("reviewer", "Ben")):
-        sign_month(month, role=role, who=who, at=month.now())  # type: ignore[arg-type]
+        sign_month(month, role=role, who=who, at=month.now())
     before = digest_files(month.root)
     trial = try_rules(open_book(month.root), [changed])
     assert digest_files(month.root) == before
