@@ -103,6 +103,18 @@ def test_t21_only_ids_and_exact_unique_names_map_however_sure_the_evidence_is() 
     assert [row_of(mapped, one)["verdict"] for one in "bd"] == ["AUTO", "AUTO"]
 
 
+def test_t21_a_name_two_accounts_of_one_source_share_maps_neither_and_one_in_each_of_two_sources_maps_both() -> None:
+    both = "source  id  name\n{}  a  Alder Dental Group\nrmm  b  Alder Dental Group"
+    assert states(map_accounts(both.format("rmm"))) == [("a", "suggested", "1", None), ("b", "suggested", "1", None)]
+    assert states(map_accounts(both.format("edr"))) == [("a", "mapped", "1", "exact_name"), ("b", "mapped", "1", "exact_name")]
+
+
+def test_t21_a_code_two_clients_share_maps_nothing_and_an_id_wins_over_a_code() -> None:
+    clients = "id  name  code\n1  Alder  X\n2  Birch  X\n3  Cedar  4\n4  Dover  Y"
+    carried = map_accounts("id  name  carries\na  Zzyzx  X\nb  Qwerty  4\nc  Plugh  Y", clients=clients)
+    assert [(row["state"], row["client_id"]) for row in carried.to_pylist()] == [("unmapped", None), ("mapped", "4"), ("mapped", "4")]
+
+
 def test_t21_the_same_microsoft_tenant_is_the_same_client_at_every_vendor() -> None:
     accounts = """
         source    id  name             tenant
