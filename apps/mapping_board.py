@@ -99,10 +99,8 @@ def read_board(params_file: str, period: str) -> tuple[dict[str, pa.Table], Mont
 
 @app.function
 def choices_of(table: pa.Table, what: str) -> dict[str, str]:
-    """Names to choose from with the id behind each; two of one name are told apart by their ids."""
-    pairs = list_choices(break_links(table), what)
-    names = [name for _, name in pairs]
-    return {name if names.count(name) == 1 else f"{name} ({key})": key for key, name in pairs}
+    """Names to choose from with the id behind each."""
+    return {name: key for key, name in list_choices(break_links(table), what)}
 
 
 @app.function

@@ -17,7 +17,7 @@ from reconlib.reliability import Judged, ShownAs, measure_reliability
 from reconlib.report.pages import mapping as mapping_pages
 from reconlib.report.pages import mapping_history, mapping_queue, mapping_why
 from reconlib.review import MappingDecision, bulk
-from reconlib.schema import ACCOUNT_MAPPING, PRODUCT_MAPPING, TableSchema, make_table
+from reconlib.schema import ACCOUNT_MAPPING, CANONICAL, PRODUCT_MAPPING, TableSchema, make_table
 
 NAMES = {"account": {"7": "Acme", "8": "Acme Capital"}, "product": {"1": "EDR"}}
 
@@ -164,3 +164,11 @@ def test_t130_what_is_excluded_says_why_by_whom_and_until_when() -> None:
         ("Ours", "m365", "our own devices", until, "the analyst", 3),
         ("Lab", "m365", None, None, None, 3),
     ]
+
+
+def test_t14_two_clients_of_one_name_are_told_apart_where_one_is_chosen_and_deleted_ones_are_not_offered() -> None:
+    rows = [("9", "Acme", False), ("7", "Acme", False), ("8", "Birch", True), ("5", "Birch", False)]
+    about = {"source": "psa", "is_billable": True, "evidence": "e"}
+    clients = [about | {"client_id": key, "client_name": name, "is_deleted": gone} for key, name, gone in rows]
+    found = mapping_pages.list_choices(make_table(CANONICAL["clients"], clients), "client")
+    assert found == [("7", "Acme (7)"), ("9", "Acme (9)"), ("5", "Birch")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
@@ -77,9 +77,13 @@ def list_excluded(mapping: pa.Table, decisions: Mapping[tuple[str, str, str], Ma
 
 
 def list_choices(table: pa.Table, what: str) -> list[tuple[str, str]]:
-    """Id and name of every client or service a person may choose, by name; the recycle bin is left out (T14)."""
+    """Id and name of every client or service a person may choose, by name; the recycle bin is left out (T14).
+
+    Two of one name are told apart by their ids.
+    """
     rows = [(row[f"{what}_id"], row[f"{what}_name"]) for row in table.to_pylist() if not row.get("is_deleted")]
-    return sorted(rows, key=lambda row: (row[1], row[0]))
+    times = Counter(name for _, name in rows)
+    return [(key, name if times[name] == 1 else f"{name} ({key})") for key, name in sorted(rows, key=lambda row: (row[1], row[0]))]
 
 
 def list_shared_clients(accounts: pa.Table) -> pa.Table:
