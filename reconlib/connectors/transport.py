@@ -37,13 +37,12 @@ class Answer:
 
     body: bytes
     content: Any  # the JSON, numbers as int or Decimal
-    headers: Mapping[str, str]
     next_url: str | None  # Link rel=next
     request: str
 
 
 class Transport:
-    """Open connection to one vendor; one walk over its pages, in which no request is sent twice.
+    """Open connection to one vendor; one walk over its pages, in which none is read twice.
 
     Raises:
         SettingsError: an address that is not https (plain http is for loopback only) or holds a user, a query or nothing.
@@ -180,7 +179,7 @@ class Transport:
         response = self._send(endpoint, url, headers=headers)
         content = read_json(response.content, where=self._where(endpoint))
         next_url = response.links.get("next", {}).get("url")
-        return Answer(response.content, content, dict(response.headers), next_url, line)
+        return Answer(response.content, content, next_url, line)
 
     def _send(
         self,
