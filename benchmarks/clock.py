@@ -62,8 +62,9 @@ def write_result(result: pa.Table, path: Path) -> None:
 
 def cpu_s() -> float:
     """User and system seconds of this process so far, its children's among them."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime + sum(_child_cpu_s(pid) for pid in _children(Path("/proc/self")))
+    own, ended = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    running = sum(_child_cpu_s(pid) for pid in _children(Path("/proc/self")))
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime + running
 
 
 def peak_mb() -> float:
@@ -82,10 +83,16 @@ def _children(process: Path) -> list[str]:
 
 
 def _child_cpu_s(pid: str) -> float:
-    fields = (Path("/proc") / pid / "stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+    try:
+        fields = (Path("/proc") / pid / "stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:  # it has ended meanwhile
+        return 0
+    return sum(int(ticks) for ticks in fields[11:15]) / TICKS_A_SECOND  # its own, and of those it had that have ended
 
 
 def _peak_kb(process: Path) -> int:
-    lines = [line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM")]
+    try:
+        lines = [line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM")]
+    except FileNotFoundError:
+        return 0
     return int(lines[0].split()[1]) if lines else 0  # a child that has ended holds nothing

@@ -35,9 +35,10 @@ OURS = Runner("reconlib, DuckDB", "with_reconlib")
 OURS_1GB = Runner("reconlib, DuckDB, 1 GB", "with_reconlib", ("--memory", "1GB"), least=50_000_000)
 PANDAS_PLAIN = Runner("pandas, Arrow decimals, plain", "with_plain_pandas", mb_a_million=400, most=10_000_000)
 PANDAS = Runner("pandas, Arrow decimals, tuned", "with_pandas", mb_a_million=220)
-POLARS = Runner("polars, streaming", "with_polars", mb_a_million=90)
+POLARS_PLAIN = Runner("polars, streaming, plain", "with_plain_polars", mb_a_million=200, most=10_000_000)
+POLARS = Runner("polars, streaming, tuned", "with_polars", mb_a_million=90)
 SPARK = Runner("reconlib, Spark local[2]", "with_reconlib", ("--engine", "spark"), least=10_000_000, most=10_000_000, repeat=1)
-RUNNERS = (GROUP_BY, GROUP_BY_KEYS, OURS, OURS_1GB, PANDAS_PLAIN, PANDAS, POLARS, SPARK)
+RUNNERS = (GROUP_BY, GROUP_BY_KEYS, OURS, OURS_1GB, PANDAS_PLAIN, PANDAS, POLARS_PLAIN, POLARS, SPARK)
 
 
 @dataclass(frozen=True)
