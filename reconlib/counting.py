@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = dict[str, Any]
-RESULTS: tuple[str, ...] = ("counts", "record_buckets", "unmatched", "keyless", "gaps", "totals")
+RESULTS: tuple[str, ...] = ("counts", "record_buckets", "unmatched", "keyless", "totals")
 REPEATS = {"twin_hashes": "key_hashes"}  # table of the hashes that stand more than once -> view of all hashes
 MANY = 2_000  # different sets of attributes above which records are not grouped by them
 
@@ -58,8 +58,12 @@ def count_units(
         SettingsError: a rule names a service, source, connector, product or field that does not exist, or catches nothing.
         TieOutError: a record is in no bucket or in two.
     """
-    inputs, values, views = _laid_out(tables, accounts, products, status, rules, as_of, "twin", "pair")
+    parts = ("twin", "pair") if rules.together else ("twin",)
+    inputs, values, views = _laid_out(tables, accounts, products, status, rules, as_of, *parts)
     script, results = read_sql("counting.sql"), RESULTS
+    if rules.together:
+        script, results = script + read_sql("pairs.sql"), (*results, "gaps")
+        inputs["pairs"] = list_pairs(rules, small_table(tables, "services"))
     is_split = "usage_records" in views
     if is_split:
         checks, more_views, more = checks_script(rules)
@@ -74,7 +78,7 @@ def count_units(
     _refuse_wrong(unmatched, out["keyless"].to_pylist(), rules, matched_before)
     unmatched += unmatched_parts(rules, buckets, {row["source"] for row in status.to_pylist() if row["status"] == "complete"})
     _check_tie_out(out["totals"].to_pylist(), buckets)
-    gaps = sorted(out["gaps"].to_pylist(), key=lambda row: (row["client_id"], row["service_id"], row["other_id"]))
+    gaps = sorted(out["gaps"].to_pylist() if rules.together else [], key=lambda row: (row["client_id"], row["service_id"], row["other_id"]))
     return Counted(_averaged(out["counts"]), buckets, unmatched, gaps)
 
 
@@ -102,7 +106,7 @@ def list_records(
         or (row["source"], row["vendor_account_id"]) == account
         or (client_id is None and account is None)
     ]
-    laid_out = _laid_out(tables, accounts, products, status, rules, as_of, "twin", "pair", "chosen")
+    laid_out = _laid_out(tables, accounts, products, status, rules, as_of, "twin", "chosen")
     return _listed(laid_out, chosen, read_sql("records.sql"), ("listed",), engine)["listed"]
 
 
@@ -122,7 +126,7 @@ def list_units(
 
     At most ``most`` of them, in the order of the services, sources and records; never more than that is held.
     """
-    inputs, values, views = _laid_out(tables, accounts, products, status, rules, as_of, "twin", "pair", "chosen")
+    inputs, values, views = _laid_out(tables, accounts, products, status, rules, as_of, "twin", "chosen")
     clients = {client for client, _ in cells}
     rows = accounts.select(["source", "vendor_account_id", "client_id", "state"]).to_pylist()
     chosen = [(row["source"], row["vendor_account_id"]) for row in rows if row["state"] == "mapped" and row["client_id"] in clients]
@@ -167,7 +171,6 @@ def _laid_out(
         "product_map": products.select(["source", "vendor_product_id", "state", "service_id"]),
         "sources": input_table("source evidence", sources, flags="is_complete"),
         **plan.tables(),
-        "pairs": list_pairs(rules, small_table(tables, "services")),
     }
     named = split_fields(rules).union(*(condition.fields() for condition in plan.conditions))
     attributes = _attributes(usage, texts) if named - set(COLUMNS) else frozenset()

@@ -85,10 +85,13 @@ def _groups_of(traits: Traits, fields: tuple[str, ...], sources: list[str]) -> e
     columns = {f"trait_{number}": column for number, column in enumerate(dict.fromkeys(values.values()))}
     names = {column: name for name, column in columns.items()}
     kept = [exp.column(name) for name in (*_PLACE, "usage_date")]
+    only = exp.alias_(exp.Literal.string(sources[0]), "source") if len(sources) == 1 else kept[0]  # a name all share is no key
+    keys = kept if len(sources) > 1 else kept[1:]
     dated = _dated(traits)
     inner = (
         exp.select(
-            *kept,
+            only,
+            *kept[1:],
             *[exp.alias_(column, name) for name, column in columns.items()],
             *dated,
             exp.alias_(exp.Count(this=exp.Star()), "records"),
@@ -96,7 +99,7 @@ def _groups_of(traits: Traits, fields: tuple[str, ...], sources: list[str]) -> e
         )
         .from_("usage_records")
         .where(_one_of(exp.column("source"), sources))
-        .group_by(*[item.copy() for item in (*kept, *columns.values(), *(part.this for part in dated if part.find(exp.Column)))])
+        .group_by(*[item.copy() for item in (*keys, *columns.values(), *(part.this for part in dated if part.find(exp.Column)))])
     )
 
     def outer(field: str) -> exp.Expression:
