@@ -279,7 +279,7 @@ def _purchase(number: int, row: Mapping[str, str]) -> Row:
         "start_date": _day(row.get("since")),
         "commitment_end_date": _day(row.get("until")),
         "unit_cost": _number(row.get("cost")),
-        "currency": row.get("currency", "USD"),
+        "currency": None if row.get("currency") == "none" else row.get("currency", "USD"),
         "evidence": f"{source}/b{number:03d}",
     }
 

@@ -421,6 +421,18 @@ def test_t98_t113_without_rates_two_currencies_are_not_compared_and_with_some_th
         run_month(lines, **IN_CAD, rates=make_rates([other]))
 
 
+def test_t98_a_cost_without_a_currency_asks_for_no_rate() -> None:
+    rate = Rate(**{"from": "EUR", "to": "USD", "rate": "1.5", "date": date(2026, 10, 31), "source": "central bank"})
+    bought = "client  service  qty  cost  currency\nAcme  EDR  7  10.00  none"
+    month = run_month(
+        "client  service  qty  price  cost\nAcme  EDR  5  13.00  10.00",
+        purchases=bought,
+        usage="client  service  qty\nAcme  EDR  7",
+        rates=make_rates([rate]),
+    )
+    assert [(row["kind"], row["monthly_impact"]) for row in month.findings] == [("under_billed", Decimal("26.00"))]
+
+
 def test_t43_t69_price_models_price_the_difference_and_cost_only_lines_carry_none() -> None:
     volume = {"model": "volume", "tiers": [{"up_to": 100, "price": "1.00"}, {"price": "0.50"}]}
     rules = {"services": {"EDR": EDR | {"price": volume}}}
