@@ -254,6 +254,19 @@ def test_a_snapshot_that_does_not_name_its_credentials_stands(tmp_path, feed):
     assert (sync(tmp_path).status, feed.fetches) == ("complete", 1)
 
 
+def test_a_changed_profile_reads_its_export_anew_and_a_comment_in_it_does_not(tmp_path):
+    (tmp_path / "seats.csv").write_text("Customer,Product,Seats,Paid\nAlder,Mail,3,5\n", "utf-8")
+    seats = Source(connector="file", path="seats.csv", profile="seats.yaml")
+    ids = []
+    for text in ("Seats", "Seats}  # read by hand", "Paid"):
+        start, _, rest = text.partition("}")
+        (tmp_path / "seats.yaml").write_text(
+            f"table: usage\ncolumns: {{account: Customer, product: Product, quantity: {start}}}{rest}", "utf-8"
+        )
+        ids.append(sync(tmp_path, seats).snapshot.id)
+    assert ids[0] == ids[1] != ids[2]
+
+
 def test_a_folder_named_like_a_pattern_is_no_pattern(tmp_path):
     root = tmp_path / "msp [2026] *"
     root.mkdir()
