@@ -13,13 +13,12 @@ import pytest
 from small_month import rows_of
 
 from reconlib.explanations import is_likely
-from reconlib.mapping import list_gone, suggest_accounts, suggest_products
+from reconlib.mapping import list_gone, suggest_accounts
+from reconlib.mapping.decided import asked_again
 from reconlib.period import Period
 from reconlib.review import mapping_decisions, mapping_event
 from reconlib.review.decisions import shown_values
-from reconlib.rules import Rules
 from reconlib.schema import ACCOUNT_MAPPING, CANONICAL, make_table
-from reconlib.settings import parse
 from reconlib.signoff import check_gates
 
 Row = dict[str, Any]
@@ -134,6 +133,29 @@ def test_t21_the_same_microsoft_tenant_is_the_same_client_at_every_vendor() -> N
     assert states(map_accounts(accounts, decisions=decided))[3] == ("t2", "mapped", "4", "id")
 
 
+def test_t21_a_tenant_whose_accounts_stand_for_two_clients_says_nothing_of_a_third() -> None:
+    accounts = """
+        source    id  name             tenant
+        m365      t1  Birch Logistics  guid-1
+        huntress  h1  Dover Freight    guid-1
+        ninja     n1  Zzyzx            guid-1
+    """
+    found = {row[0]: row[1:] for row in states(map_accounts(accounts))}
+    assert found == {
+        "t1": ("mapped", "2", "exact_name"),
+        "h1": ("mapped", "4", "exact_name"),
+        "n1": ("unmapped", None, None),
+    }
+
+
+def test_t21_a_name_a_person_mapped_at_one_vendor_is_suggested_at_another_where_a_client_may_have_several() -> None:
+    accounts = "source  id  name\nedr  e1  Zzyzx Holding\nrmm  r1  Zzyzx Holding"
+    decided = {("account", "edr", "e1"): Decision("mapped", ("4",))}
+    taught = {one: row_of(map_accounts(accounts, decisions=decided, one_each=one), "r1")["client_id"] for one in ((), ("rmm",))}
+    assert taught == {(): "4", ("rmm",): None}
+    assert row_of(map_accounts(accounts), "r1")["client_id"] is None
+
+
 def test_t23_likeness_never_maps_and_below_even_odds_it_casts_no_doubt_on_a_count() -> None:
     row = row_of(map_accounts("id  name\na  Alder Dental Grp"), "a")
     assert (row["state"], row["client_id"]) == ("suggested", "1")
@@ -221,6 +243,15 @@ def test_t25_an_id_that_now_carries_another_client_says_whose_it_was() -> None:
     )
 
 
+def test_t25_what_a_person_moved_is_no_change_at_the_vendor() -> None:
+    before = map_accounts("id  name\na  Alder Dental Group")
+    row = row_of(
+        map_accounts("id  name\na  Alder Dental Group", before=before, decisions={("account", "vendor", "a"): Decision("mapped", ("2",))}),
+        "a",
+    )
+    assert (row["client_id"], row["change"]) == ("2", None)
+
+
 def test_t25_a_decision_taken_back_is_not_kept_from_last_month() -> None:
     before = map_accounts("id  name\na  Zzyzx", decisions={("account", "vendor", "a"): Decision("mapped", ("1",))})
     assert states(map_accounts("id  name\na  Zzyzx", before=before)) == [("a", "unmapped", None, None)]
@@ -242,6 +273,14 @@ def test_t25_a_rejected_pair_comes_back_only_when_its_evidence_changed(now: str,
     again = row_of(map_accounts(f"id  name  domain\n{now}", clients=clients, decisions=rejected), "a")
     assert (again["state"], again["client_id"]) == ("suggested", "1")
     assert again["reason"].startswith(f"asked again: {why} changed; ")
+
+
+def test_t25_a_rejection_of_another_than_was_suggested_stands_on_what_the_vendor_shows_alone() -> None:
+    row = row_of(map_accounts("id  name  domain\na  Alder Dental  -"), "a")
+    rejected = decide(row, "reject", "4")["account", "vendor", "a"]
+    ours = {"4": {"client_name": "Dover", "client_domain": None, "client_code": None}}
+    assert asked_again("account", rejected, row, ours) == (frozenset("4"), {})
+    assert asked_again("account", rejected, row | {"domain": "dover.example"}, ours)[1] == {"4": "asked again: its domain changed"}
 
 
 def test_a_rejected_pair_that_is_asked_again_never_maps_by_itself() -> None:
@@ -286,56 +325,6 @@ def test_a_decision_for_a_client_that_is_not_listed_any_more_is_said_and_what_wo
     assert {row["reason"].partition("; ")[0] for row in found.to_pylist()} == {
         "a person mapped it to client 9, which the PSA does not list any more"
     }
-
-
-def map_products(product: Row, *services: Row, decisions: Mapping[tuple[str, str, str], Any] | None = None) -> Row:
-    """PRODUCT_MAPPING's row of one product."""
-    made = [
-        {"service_id": str(number), "service_code": f"S{number}", "is_active": True, "source": "psa", "evidence": f"psa/{number}"} | one
-        for number, one in enumerate(services, 1)
-    ]
-    row = {"source": "vendor", "is_free": False, "evidence": "vendor/p"} | product
-    products = make_table(CANONICAL["vendor_products"], [row])
-    (found,) = suggest_products(
-        make_table(CANONICAL["services"], made),
-        products,
-        decisions or {},
-        {},
-        rules=parse({"version": 1}, Rules, where="test"),
-        connectors={"vendor": "x"},
-    ).to_pylist()
-    return dict(found)
-
-
-SKU = {"vendor_product_id": "f245ecc8-75af-4f8e-b61f-27d8114de5f3", "product_name": "Microsoft 365 Business Standard"}
-
-
-def test_t21_an_id_of_the_same_product_maps_through_the_alias_table() -> None:
-    row = map_products(SKU, {"service_name": "Office seats", "vendor_sku": "O365_BUSINESS_PREMIUM"}, {"service_name": "Backup seat"})
-    assert (row["state"], row["service_id"], row["decided_by"]) == ("mapped", "1", "id")
-    assert row["reason"] == "part number O365_BUSINESS_PREMIUM of the catalogue is the same product"
-
-
-@pytest.mark.parametrize(
-    "services",
-    [
-        [{"service_name": "Seats", "vendor_sku": "O365_BUSINESS_PREMIUM"}, {"service_name": "More", "vendor_sku": "O365_BUSINESS_PREMIUM"}],
-        [{"service_name": "Business Standard (Nonprofit)", "vendor_sku": "O365_BUSINESS_PREMIUM"}],
-        [{"service_name": "Office 365 Business Premium", "vendor_sku": None}],
-    ],
-    ids=["several services carry it", "another segment", "a name is no id"],
-)
-def test_t21_an_id_that_is_not_unique_or_of_another_segment_maps_nothing(services: list[Row]) -> None:
-    assert map_products(SKU, *services)["state"] != "mapped"
-
-
-def test_t27_of_several_services_a_person_named_those_that_are_left_keep_the_product() -> None:
-    services = ({"service_name": "Office seats"}, {"service_name": SKU["product_name"]})
-    decided = {("product", "vendor", SKU["vendor_product_id"]): Decision("mapped", ("1", "9"))}
-    row = map_products(SKU, *services, decisions=decided)
-    assert (row["state"], row["service_id"], row["decided_by"]) == ("mapped", "1", "decision")
-    assert "mapped it to service 9, which the PSA does not list any more; decided by a person" in row["reason"]
-    assert map_products(SKU, *services)["service_id"] == "2"  # what it would have become
 
 
 def test_t31_an_old_month_is_run_with_later_decisions_where_it_is_told_so() -> None:
