@@ -9,6 +9,8 @@ from typing import Any
 
 from small_month import run_month
 
+from reconlib.mapping import rank_key
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -93,3 +95,38 @@ def test_t27_a_product_may_count_for_several_services_by_decision() -> None:
 def test_usage_nobody_mapped_stays_in_view() -> None:
     month = run_month("", usage="account  client  product  qty\nNobody  Acme  strange  5\nNobody  Acme  stranger  2")
     assert month.kinds() == [(None, None, "unmapped_account"), (None, None, "unmapped_service"), (None, None, "unmapped_service")]
+
+
+def test_the_queue_is_ranked_by_money_then_by_units_each_times_doubt() -> None:
+    rows = {
+        "settled": ("999", "1", "0"),
+        "few units": (None, "2", "1"),
+        "many units": (None, "50", "0.5"),
+        "little money": ("5", "1", "1"),
+        "more money": ("100", "1", "0.1"),
+    }
+    ranked = [
+        {"name": name, "monthly_cost": money and Decimal(money), "units_qty": Decimal(units), "doubt": Decimal(doubt)}
+        | {"source": "s", "evidence": name}
+        for name, (money, units, doubt) in rows.items()
+    ]
+    assert [row["name"] for row in sorted(ranked, key=rank_key)] == ["more money", "little money", "many units", "few units", "settled"]
+
+
+def test_what_hangs_on_an_account_is_what_is_used_and_bought_now_and_its_cost_only_where_all_of_it_is_known() -> None:
+    month = run_month(
+        usage="account  product  qty  since\nfull  seat  9  2026-12-01\npart  seat  4  -",
+        purchases="""
+        account  product  qty  cost  active  trial  since       currency
+        full     seat     3    2.00  yes     no     -           USD
+        full     seat     5    2.00  no      no     -           USD
+        full     seat     7    2.00  yes     yes    -           USD
+        full     seat     8    2.00  yes     no     2026-11-01  USD
+        part     seat     1    2.00  yes     no     -           USD
+        mixed    seat     1    2.00  yes     no     -           USD
+        mixed    seat     1    2.00  yes     no     -           CAD
+        free     free x   6    2.00  yes     no     -           USD
+        """,
+    )
+    found = {row["account_name"]: (row["units_qty"], row["monthly_cost"], row["stake"]) for row in month.accounts}
+    assert found == {"full": (3, 6, 6), "part": (5, None, 5), "mixed": (2, None, 2), "free": (0, None, 0)}
