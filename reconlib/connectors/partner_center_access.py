@@ -33,7 +33,17 @@ def _open(f: Fetch, address: str, scope: str, hint: str, *, rate_per_s: float | 
     client_id, secret = f.credentials["CLIENT_ID"], f.credentials["CLIENT_SECRET"]
     auth = ClientCredentials(token_url, client_id, secret, source=f.source, extra={"scope": scope}, now=f.now)
     hints = dict.fromkeys((400, 401, 403), hint)
-    return Transport(_bare(address), source=f.source, auth=auth, hints=hints, rate_per_s=rate_per_s, burst=burst, sleep=f.sleep, now=f.now)
+    return Transport(
+        _bare(address),
+        source=f.source,
+        auth=auth,
+        headers={"Accept": "application/json"},  # XML is spoken there too
+        hints=hints,
+        rate_per_s=rate_per_s,
+        burst=burst,
+        sleep=f.sleep,
+        now=f.now,
+    )
 
 
 def _bare(address: str) -> str:

@@ -205,7 +205,7 @@ def test_in_microsofts_own_cloud_it_is_asked_at_partner_center_with_a_token_for_
     token = parse_qs(center.requests[0].content.decode())
     assert token["scope"] == ["https://api.partnercenter.microsoft.com/.default"]
     assert {r.url.host for r in center.requests[1:]} == {"api.partnercenter.microsoft.com"}
-    assert {r.headers["Authorization"] for r in center.requests[1:]} == {"Bearer t0ken"}
+    assert {(r.headers["Authorization"], r.headers["Accept"]) for r in center.requests[1:]} == {("Bearer t0ken", "application/json")}
 
 
 def test_more_than_the_limit_a_minute_waits(center):
