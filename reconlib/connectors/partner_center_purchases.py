@@ -28,7 +28,7 @@ _RIGHTS = (
     "register the app in Partner Center (App management) and let it read customers and their subscriptions, or take this source out of "
     "params: purchases that may not be read are not zero"
 )
-_NO_BUYERS = {"advisor", "microsoft_support", "none"}  # customers who buy nothing from this partner
+_NO_BUYERS = {"advisor", "microsoftsupport", "none"}  # customers who buy nothing from this partner
 _NOT_CHARGED = {"none", "pending", "expired", "disabled", "deleted"}  # every other word is, suspended and unknown ones included (T52)
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # what may stand in a path
 _NEW_COMMERCE = re.compile(r"([A-Z0-9]{12}):([A-Z0-9]{4})(?::[A-Z0-9]+)?")  # product, SKU, availability
@@ -65,7 +65,7 @@ def _customer(r: Record) -> tuple[str, bool]:
     number = r.text("id")
     if not _ID.fullmatch(number):
         raise ShapeError(f"a customer with id {number!r}", where=r.where, hint="the vendor changed its answers")
-    return number, (r.optional_text("relationshipToPartner") or "").casefold() not in _NO_BUYERS
+    return number, (r.optional_text("relationshipToPartner") or "").replace("_", "").casefold() not in _NO_BUYERS
 
 
 def _walk(transport: Transport, endpoint: str, path: str, source: str, query: Mapping[str, str | int]) -> Iterator[Answer]:

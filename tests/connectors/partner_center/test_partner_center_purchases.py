@@ -177,7 +177,7 @@ def test_t1_what_may_not_be_read_fails_the_source_and_says_whose(center, path, n
         center.fetch(PURCHASES, BASE, TOKEN)
 
 
-@pytest.mark.parametrize("relation", ["advisor", "none", "microsoft_support"])
+@pytest.mark.parametrize("relation", ["advisor", "none", "microsoft_support", "MicrosoftSupport"])
 def test_a_customer_who_buys_nothing_from_this_partner_is_not_asked_about(center, read, relation):
     center.answers["/v1/customers"] = listed(customer(C1), customer(C2, relationshipToPartner=relation))
     center.answers[f"/v1/customers/{C2}/subscriptions"] = httpx.Response(403)
