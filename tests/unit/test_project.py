@@ -137,3 +137,12 @@ def test_params_parse_and_what_they_name_exists(path: Path) -> None:
 
 def test_the_params_the_readme_names_are_there() -> None:
     assert {"demo.yaml", "example.yaml", "files.yaml"} <= {path.name for path in (ROOT / "params").glob("*.yaml")}
+
+
+def test_every_module_above_the_sandbox_is_kept_from_it() -> None:
+    """Layers let a higher module import a lower one; that no stage reads the labels is a list of its own, and a new module must be on it."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = next(c["layers"] for c in contracts if c["type"] == "layers")
+    above = {name for layer in layers[: layers.index("sandbox")] for name in re.findall(r"\w+", layer)} - {"cli", "demo"}
+    kept = next(c["source_modules"] for c in contracts if c.get("forbidden_modules") == ["reconlib.sandbox"])
+    assert {name.removeprefix("reconlib.") for name in kept} == above
