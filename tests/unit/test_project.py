@@ -12,11 +12,15 @@ from packaging.utils import canonicalize_name
 from print_rules import read_table
 
 import reconlib.rules as rules_module
+from reconlib.demo import start_sandbox
+from reconlib.explain import read_vendor_record
 from reconlib.findings import KINDS, STATUSES
+from reconlib.month import open_month
 from reconlib.review import CAUSES, FINDING_DECISIONS, MAPPING_DECISIONS
 from reconlib.rules import Rules, read_rules
 from reconlib.schema import ACCOUNT_MAPPING, COMPARISON, FINDINGS, LINE_BUCKETS, RECORD_BUCKETS, TableSchema
 from reconlib.settings import Strict, read_params
+from reconlib.sync import sync_source
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,13 +98,29 @@ def test_readme_has_every_exit_code() -> None:
     assert codes <= set(re.findall(r"^\| (\d) \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE))
 
 
-@pytest.mark.parametrize(
-    "page",
-    ["README.md", "CONTRIBUTING.md", "GLOSSARY.md", "docs/rules.md", "docs/writing_rules.md", "docs/aliases.md", "reports/README.md"],
-)
+def test_the_record_the_readme_names_is_the_one_the_demo_reads(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (name, address) = set(re.findall(r"  (FOXGL-WS\d+) .* (ninja/\w+/p\d+/r\d+)$", readme, re.MULTILINE)).pop()
+    assert f"recon explain {address} params/demo.yaml --bytes" in readme
+    month = start_sandbox(open_month(ROOT / "params" / "demo.yaml", "2026-10", environ={}))
+    facts = {"snapshots_root": tmp_path, "root": tmp_path, "period": month.period, "as_of": month.as_of, "environ": month.environ}
+    sync_source("ninja", month.params.sources["ninja"], **facts, now=month.now)
+    assert f'"systemName": "{name}"' in read_vendor_record(tmp_path, address).text
+
+
+PAGES = [
+    path.relative_to(ROOT).as_posix() for folder in (".", "docs", "reports", "params/*") for path in sorted(ROOT.glob(f"{folder}/*.md"))
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     targets = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text("utf-8"))
     assert [target for target in targets if not ((ROOT / page).parent / target).exists()] == []
+
+
+def test_links_are_looked_for_in_every_page() -> None:
+    assert {"README.md", "docs/mapping.md", "reports/README.md", "params/exports/README.md"} <= set(PAGES)
 
 
 def test_every_test_the_rules_table_names_is_there() -> None:
