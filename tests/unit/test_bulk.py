@@ -29,6 +29,7 @@ ROWS = [
     row("sure"),
     row("dear", monthly_cost=Decimal("90.00")),
     row("likely", "0.98", verdict="PROPOSE", monthly_cost=None),
+    row("dearest", "0.98", verdict="PROPOSE", monthly_cost=Decimal("500.00")),
     row("unsure", "0.97"),
     row("torn", "1", conflicts="north / south"),
     row("mapped", "1", verdict="CONTRADICTION", state="mapped"),
@@ -38,7 +39,7 @@ ROWS = [
 
 def test_only_suggestions_at_least_as_sure_that_nothing_speaks_against_auto_first_then_most_money() -> None:
     preview = preview_bulk(ROWS, "0.98")
-    assert [one["account_name"] for one in preview.rows] == ["dear", "sure", "likely"]
+    assert [one["account_name"] for one in preview.rows] == ["dear", "sure", "dearest", "likely"]
     assert dict(preview.left_out) == {
         "less sure than 0.98": 1,
         "speaks against itself": 1,
@@ -46,19 +47,19 @@ def test_only_suggestions_at_least_as_sure_that_nothing_speaks_against_auto_firs
         "without a suggestion": 1,
     }
     assert len(preview.rows) + sum(preview.left_out.values()) == len(ROWS)
-    assert preview.why == "bulk: p ≥ 0.98, one of 3 listed in a preview"
+    assert preview.why == "bulk: p ≥ 0.98, one of 4 listed in a preview"
 
 
 def test_a_preview_says_what_it_would_accept_with_its_money_and_what_it_leaves() -> None:
     preview = preview_bulk(ROWS, "0.98")
-    assert sum_preview(preview) == "3 accounts would be accepted, worth 100.00 USD a month, 1 of them without a known amount."
+    assert sum_preview(preview) == "4 accounts would be accepted, worth 600.00 USD a month, 1 of them without a known amount."
     assert sum_preview(preview_bulk(ROWS[2:3], "0.98")) == "1 account would be accepted, without a known amount."
     heads, lines = say_preview(preview)
     assert heads == ["Vendor account", "Source", "Becomes", "p", "Why", "A month"]
     assert lines[0] == ["dear", "m365", "Acme", "0.99", "same name", "90.00 USD"]
-    assert lines[2][5] == "no amount"
+    assert lines[3][5] == "no amount"
     assert "1 speaks against itself" in say_left_out(preview)
-    assert sum_preview(preview_bulk(ROWS[3:4], "0.98")) == "Nothing is as sure as 0.98: nothing would be accepted."
+    assert sum_preview(preview_bulk(ROWS[4:5], "0.98")) == "Nothing is as sure as 0.98: nothing would be accepted."
 
 
 @pytest.mark.parametrize(("text", "value"), [(".98", "0.98"), ("0,98", "0.98"), ("98 %", "0.98"), (" 1 ", "1"), (Decimal("0.5"), "0.5")])

@@ -151,6 +151,8 @@ def test_a_renamed_product_that_counts_for_several_services_is_one_row_and_its_u
     rows = [renamed | {"service_id": number, "service_name": name} for number, name in (("1", "EDR"), ("2", "Backup"))]
     found = mapping_queue.list_changed(mapping(PRODUCT_MAPPING, *rows), mapping(ACCOUNT_MAPPING, account("Acme"))).to_pylist()
     assert [(row["name"], row["target"], row["units_qty"]) for row in found] == [("E3", "EDR, Backup", 40)]
+    dear = [account(str(cost), change="renamed from x", monthly_cost=Decimal(cost)) for cost in (5, 90, 20)]
+    assert [row["name"] for row in mapping_queue.list_changed(mapping(ACCOUNT_MAPPING, *dear)).to_pylist()] == ["90", "20", "5"]
 
 
 def test_t130_what_is_excluded_says_why_by_whom_and_until_when() -> None:

@@ -423,6 +423,15 @@ def test_a_decision_taken_back_can_be_imported_again(ledger, tmp_path):
     assert mapping_decisions(ledger.events(), as_of=OCTOBER.end)["account", "ninja", "a1"].targets == ("1",)
 
 
+def test_the_same_rejection_of_what_looks_different_now_is_a_new_decision(ledger, tmp_path):
+    text = "relation;source;vendor_id;decision;target\naccount;ninja;a1;reject;ACME"
+    assert [import_text(ledger, tmp_path, text).recorded for _ in range(2)] == [1, 0]
+    renamed = make_table(ACCOUNT_MAPPING, [account("a1", account_name="Another name", client_id="1", client_name="Client 1")])
+    assert import_text(ledger, tmp_path, text, accounts=renamed).recorded == 1
+    seen = mapping_decisions(ledger.events(), as_of=OCTOBER.end)["account", "ninja", "a1"].seen["1"]
+    assert seen["bound"]["account_name"] == "Another name"
+
+
 def test_a_file_for_a_decision_on_other_values_is_a_new_decision(ledger, tmp_path):
     text = "relation,decision,finding_id\nfinding,dismiss,f1"
     assert import_text(ledger, tmp_path, text).recorded == 1

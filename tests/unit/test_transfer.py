@@ -82,6 +82,8 @@ SAME, ACME = "connectwise_psa https://psa.example", client("c7", "ACME", "Acme L
         (a_book(ACME), {"target_id": "zz", "target_name": "Acme Ltd"}, "c7"),
         (a_book(ACME), {"target_id": "c7", "target_name": "acme ltd"}, "no client 'acme ltd' here"),
         (a_book(ACME, client("c8", None, "Acme Ltd")), {"target_name": "Acme Ltd"}, "2 clients have the name 'Acme Ltd'"),
+        (a_book(ACME | {"is_deleted": True}), {"target_code": "ACME"}, "no client 'ACME' here"),
+        (a_book(ACME | {"is_deleted": True}, client("c1", "ACME", "Acme Ltd")), {"target_code": "ACME"}, "c1"),
         (a_book(ACME), {"vendor_id": "o2", "target_code": "ACME"}, "no account 'o2' in rmm"),
         (a_book(ACME), {"connector": "huntress", "target_code": "ACME"}, "reads nothing with connector 'huntress'"),
         (a_book(ACME, source="devices"), {"target_code": "ACME"}, "c7"),
