@@ -57,7 +57,7 @@ def _no_count(row: Row, known: Known) -> str:
 
 def _gap(row: Row, known: Known) -> str:
     more, end = ("fewer", "lost") if row["variance_qty"] > 0 else ("more", "too much")
-    against = "due under the commitment" if row["is_held"] else _basis(row)
+    against = "due under the commitment" if row["is_held"] else _against(row)
     numbers = f"{_billed(row)} billed, {format_qty(row['expected_qty'])} expected"
     text = f"Billing {format_qty(abs(row['variance_qty']))} {more} {row['service_name']} than {against}: {numbers}, {_amount(row)} {end}."
     rule = known.rules.services.get(row["service_code"])
@@ -68,7 +68,8 @@ def _gap(row: Row, known: Known) -> str:
 
 def _new_revenue(row: Row, _: Known) -> str:
     gap = format_qty(row["variance_qty"])
-    return f"{gap} {row['service_name']} {_basis(row)} and no agreement line bills them: {_amount(row)} at list price."
+    counted = _against(row).removeprefix("is ")
+    return f"{gap} {row['service_name']} {counted} and no agreement line bills them: {_amount(row)} at list price."
 
 
 def _orphan(row: Row, _: Known) -> str:
@@ -176,6 +177,15 @@ def _amount(row: Row) -> str:
     if row["monthly_impact"] is None:
         return "an unknown amount"
     return f"{format_amount(abs(row['monthly_impact']), row['currency'])} {row['currency']} a month"
+
+
+def _against(row: Row) -> str:
+    """What the expected quantity is: the count itself, or what rounding, minimum, included units or a bundle make of it."""
+    counted = row["counted_qty"]
+    basis = _basis(row)
+    if counted is None or counted == row["expected_qty"]:
+        return basis
+    return f"is due for {format_qty(counted)} {basis}{' beside its bundle' if row['bundle_service_id'] else ''}"
 
 
 def _basis(row: Row) -> str:

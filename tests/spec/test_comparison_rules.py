@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from small_month import run_month
@@ -232,6 +233,29 @@ def test_t131_under_and_over_billing_stand_apart() -> None:
         ("over_billed", Decimal("-20.00")),
         ("under_billed", Decimal("20.00")),
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "rule", "said"),
+    [
+        (
+            "Acme  EDR  15",
+            {"minimum": 20},
+            "Billing 5 fewer EDR than is due for 10 in use: 15 billed, 20 expected, 50.00 USD a month lost.",
+        ),
+        (
+            "",
+            {"rounding": {"block": "100"}},
+            "100 EDR due for 10 in use and no agreement line bills them: 1,000.00 USD a month at list price.",
+        ),
+        ("Acme  EDR  8", {}, "Billing 2 fewer EDR than in use: 8 billed, 10 expected, 20.00 USD a month lost."),
+    ],
+)
+def test_t36_t47_what_the_rules_make_of_a_count_is_not_said_to_be_in_use(lines: str, rule: dict[str, Any], said: str) -> None:
+    rules = {"services": {"EDR": {"used": [{"source": "vendor"}], **rule}}}
+    month = run_month(f"client  service  qty\n{lines}", usage=TEN_USED, services="service  price\nEDR  10.00", rules=rules)
+    (finding,) = month.findings
+    assert finding["explanation"] == said
 
 
 def test_new_revenue_is_priced_from_the_catalogue_and_estimated() -> None:
