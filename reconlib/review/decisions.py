@@ -221,7 +221,7 @@ def refuse_decided_since(standing: Iterable[Event], known: Mapping[tuple[str, st
     for event in standing:
         if event.seq > known.get((event.kind, event.subject), event.seq):
             what = f"decided meanwhile by {event.who}: {event.values['decision']}"
-            raise DataError(what, where=event.subject, hint="run the page again to see it, then decide")
+            raise DataError(what, where=event.subject, hint="run the page or export the queue again to see it, then decide")
 
 
 def keyed(event: Event, before: Event | None) -> Event:
