@@ -2,10 +2,12 @@
 
 A manifest proves the files beside it and nothing proves the manifest, so a version that nobody signed proves only itself. A signed one is
 held against its signature: its manifest's hashes, the step products in the workspace, and the exports that can be made of them again.
+What the vendors sent is held against its own id, which every record's evidence names.
 """
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,13 +16,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from reconlib import __version__
-from reconlib.errors import DataError, SettingsError
+from reconlib.errors import DataError, SettingsError, SnapshotError
 from reconlib.ledger import Event, open_ledger
 from reconlib.month import STEPS, Month, month_hashes, read_stage
 from reconlib.period import parse_period
 from reconlib.report.archive import MANIFEST, SIGNED, hash_file, hash_files, read_manifest, verify_version
 from reconlib.report.export import write_changes, write_findings
 from reconlib.signoff import period_state
+from reconlib.snapshots import read_snapshot, verify
 
 _STATE = {"preparer_signed": "signed", "reviewer_approved": "approved"}
 _PRODUCTS = frozenset(name for names in STEPS.values() for name in names)
@@ -77,6 +80,8 @@ def _check_version(month: Month, key: tuple[str, int], folder: Path | None, sign
     else:
         facts = read_manifest(folder)
         faults += verify_version(folder)
+        wrong, said, unsaid = _check_snapshots(month, facts)
+        faults, proved, not_proved = faults + wrong, proved + said, not_proved + unsaid
         if signature is None:
             not_proved.append("nobody has signed it: a draft proves only itself, its files are as its own manifest says")
             faults += (
@@ -98,6 +103,28 @@ def _check_after(folder: Path) -> Proof:
         return Proof((f"{name}its {MANIFEST} is missing or not readable",), (), ())
     said = f"{name}nobody signs the pass after invoicing: its files are as its own manifest says"
     return Proof(tuple(f"{name}{fault}" for fault in verify_version(folder)), (), (said,))
+
+
+def _check_snapshots(month: Month, facts: Mapping[str, Any]) -> tuple[list[str], list[str], list[str]]:
+    """Faults, what is proved and what is not of the vendors' bytes a version was made of: each against the hash that is its id."""
+    whole: list[str] = []
+    faults: list[str] = []
+    gone: list[str] = []
+    named = {source: known["snapshot"] for source, known in sorted((facts.get("sources") or {}).items()) if known.get("snapshot")}
+    for source, number in named.items():
+        folder = next(iter(sorted((month.workspace / "snapshots").glob(f"**/{glob.escape(source)}/*-{glob.escape(number)}"))), None)
+        if folder is None:
+            gone.append(f"{source}/{number}")
+            continue
+        try:
+            verify(read_snapshot(folder))
+        except SnapshotError as error:
+            faults.append(f"{error.where}: {error.what}")
+        else:
+            whole.append(source)
+    proved = [f"what it was made of is as the vendors sent it: {', '.join(whole)}"] if whole else []
+    not_proved = [f"what the vendors sent: not in this workspace: {', '.join(gone)}"] if gone else []
+    return faults, proved, not_proved
 
 
 def _is_readable(folder: Path) -> bool:

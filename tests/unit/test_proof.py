@@ -42,6 +42,7 @@ def publish(month: Month) -> Path:
     write_changes(read_stage(month, "changes"), folder)
     words = state.state if state.state in ("signed", "approved") else "draft"
     facts = {"book": "mini", "period": str(month.period), "version": state.version, "status": words, "under_billed": "45.00"}
+    facts["sources"] = {row["source"]: {"snapshot": row["snapshot_id"]} for row in read_stage(month, "source_status").to_pylist()}
     write_manifest(folder, {**facts, "hashes": month_hashes(month), "code_version": __version__, "ledger_head": ""})
     return folder
 
@@ -57,6 +58,7 @@ def test_an_approved_version_is_proved_by_its_signature(approved: Month) -> None
     proof = check_archive(approved, one_period=False)
     assert proof.faults == ()
     assert [text.partition(": ")[2] for text in proof.proved[1:]] == [
+        "what it was made of is as the vendors sent it: psa, rmm",
         f"its manifest carries the {len(month_hashes(approved))} hashes that were approved",
         "its step products are what was signed",
         "its findings.csv, changes.csv and changes.json are the exports of what was signed",
@@ -67,7 +69,7 @@ def test_an_approved_version_is_proved_by_its_signature(approved: Month) -> None
 def test_a_draft_proves_only_itself(month: Month) -> None:
     folder = publish(month)
     proof = check_archive(month, one_period=True)
-    assert (proof.faults, len(proof.proved)) == ((), 1)
+    assert (proof.faults, len(proof.proved)) == ((), 2)
     assert proof.not_proved[0].startswith("2026-10/v1: nobody has signed it: a draft proves only itself")
     (folder / "findings.csv").write_text("other", "utf-8")
     assert check_archive(month, one_period=True).faults == ("2026-10/v1: findings.csv: changed since it was published",)
@@ -131,3 +133,17 @@ def test_a_month_that_is_nowhere_is_not_called_whole(month: Month) -> None:
     publish(month)
     with pytest.raises(SettingsError, match=r"2026-09 is not published\nHint: published months: 2026-10"):
         check_archive(month.previous, one_period=True)
+
+
+def test_a_vendor_s_page_that_was_changed_shows_and_one_that_is_gone_is_not_proved(month: Month) -> None:
+    publish(month)
+    (folder,) = (month.workspace / "snapshots").glob("**/rmm/*")
+    page = folder / "pages" / "00001.zst"
+    page.write_bytes(page.read_bytes() + b" ")
+    proof = check_archive(month, one_period=True)
+    assert proof.faults == (f"2026-10/v1: snapshot rmm/{folder.name}: pages/00001.zst is not what was written",)
+    assert proof.proved[1:] == ("2026-10/v1: what it was made of is as the vendors sent it: psa",)
+    shutil.rmtree(folder)
+    proof = check_archive(month, one_period=True)
+    assert proof.faults == ()
+    assert proof.not_proved[0] == f"2026-10/v1: what the vendors sent: not in this workspace: rmm/{folder.name.rpartition('-')[2]}"
