@@ -30,7 +30,7 @@ def hold_lock(
     """Keeps two writers of one thing from interleaving; gives the lock's file descriptor, which a child process may keep open.
 
     Raises:
-        SettingsError: another one holds it for longer than ``wait_seconds``.
+        SettingsError: another one holds it for longer than ``wait_seconds``, or its disk knows no locks.
     """
     held: dict[Path, int] = _HELD.__dict__.setdefault("locks", {})
     key = path.resolve()
@@ -40,7 +40,7 @@ def hold_lock(
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as handle:
         waited = 0.0
-        while not _try_lock(handle.fileno()):
+        while not _try_lock(handle.fileno(), path):
             if waited == 0:
                 say("another run of this month is under way; waiting for it")
             if waited >= wait_seconds:
@@ -54,7 +54,7 @@ def hold_lock(
             del held[key]
 
 
-def _try_lock(descriptor: int) -> bool:
+def _try_lock(descriptor: int, path: Path) -> bool:
     try:
         import fcntl
     except ImportError:  # Windows
@@ -67,6 +67,9 @@ def _try_lock(descriptor: int) -> bool:
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError as error:  # to wait for a lock no disk can give would be for ever
+        hint = f"{error.strerror}: the workspace belongs on a disk that has file locks"
+        raise SettingsError("cannot be locked", where=str(path), hint=hint) from None
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -187,6 +188,17 @@ def test_a_writer_waits_for_the_one_at_work_and_leaves_its_building_folder_alone
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert left_over(month.workspace) == []  # once its writer is gone it is a left-over
+
+
+def test_a_disk_without_locks_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="Windows locks another way")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(SettingsError, match="2026-10: cannot be locked\nHint: No locks available"), hold_lock(tmp_path / "2026-10"):
+        pass
 
 
 def test_a_lock_is_taken_again_by_who_holds_it_and_by_nobody_else(tmp_path: Path) -> None:

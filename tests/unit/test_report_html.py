@@ -8,6 +8,7 @@ import re
 from html import unescape
 
 import nbformat
+import plotly.graph_objects as go
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -97,7 +98,6 @@ def test_the_policy_lists_exactly_the_scripts_of_the_page(page):
 
 
 def test_plotly_is_on_the_page_once_and_only_when_a_chart_is(page):
-    go = pytest.importorskip("plotly.graph_objects")
     bar = go.Figure(go.Bar(x=["</script><script>x()</script>"], y=[1]))
     without, with_charts = page(code(shown(md("x")))), page(code(shown(figure(bar))), code(shown(figure(bar))))
     assert "plotly-gz" not in without
@@ -108,7 +108,6 @@ def test_plotly_is_on_the_page_once_and_only_when_a_chart_is(page):
 
 
 def test_the_same_notebook_gives_the_same_bytes(page):
-    go = pytest.importorskip("plotly.graph_objects")
     cells = [new_markdown_cell("# T"), code(shown(figure(go.Figure(go.Bar(x=["a"], y=[1])))), shown(show_table([{"a": 1}])))]
     assert page(*cells) == page(*cells)
 

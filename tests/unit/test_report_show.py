@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 
 import pandas as pd
+import plotly.graph_objects as go
 import pyarrow as pa
 import pytest
 
@@ -135,7 +136,6 @@ def test_only_our_own_objects_carry_the_mark():
 
 
 def test_a_figure_uploads_nothing():
-    go = pytest.importorskip("plotly.graph_objects")
     data, _ = figure(go.Figure(go.Bar(x=["a"], y=[1]), layout={"title": {"text": "<b>T</b>"}}))._repr_mimebundle_()
     config = data["application/vnd.plotly.v1+json"]["config"]
     assert config["showSendToCloud"] is False
