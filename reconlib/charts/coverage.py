@@ -100,6 +100,7 @@ def plot_client_service_map(cells: pd.DataFrame, *, currency: str = "", max_clie
         fig.add_shape(type="path", path=hatch, line={"color": UNKNOWN, "width": 1}, layer="above")
     shown = f"{len(chosen)} of {len(weight)} clients" if len(chosen) < len(weight) else f"{len(chosen)} clients"
     note = f"{shown}; + under-billed (blue), − over-billed (orange), hatched: no data"
+    note += "; ·: nothing to compare" if len(order) > DENSE else ""
     top = 80 + HEADING_PX * max(len(unescape(heading)) for heading in headings)
     lay_out(fig, f"Where the money is, {code} a month", top + 12 + 28 * len(chosen), note)
     fig.update_yaxes(autorange="reversed", showgrid=False)

@@ -133,13 +133,19 @@ def checklist(items: Iterable[Sequence[object]]) -> Shown:
         tone, word = ("unknown", "look") if passed is None else ("good", "passed") if passed else ("bad", "not passed")
         link = str(where[0]) if where and where[0] else ""
         safe = link if ":" not in link and not link.startswith(("/", "\\")) else ""
-        go = f' <a href="{esc(safe)}">{esc(safe.split("#")[0])}</a>' if safe else ""
+        go = f' <a href="{esc(safe)}">{esc(_page(safe))}</a>' if safe else ""
         out.append(
             f'<li class="{tone}"><span class="tag {tone}">{word}</span> <span class="what">{esc(label)}</span> '
             f'<span class="note">{esc(note)}{go}</span></li>'
         )
         text.append(f"[{word}] {label} {note}".strip())
     return Shown(f'<ul class="recon recon-checklist">{"".join(out)}</ul>', "\n".join(text))
+
+
+def _page(link: str) -> str:
+    """A page's name as people say it: 20_mapping_review.html is page "20 Mapping review"."""
+    number, _, name = link.partition("#")[0].removesuffix(".html").partition("_")
+    return f"{number} {name.replace('_', ' ').capitalize()}" if number.isdecimal() and name else link.partition("#")[0]
 
 
 def callout(text: str | Sequence[str], tone: Tone = "bad", *, title: str = "") -> Shown:

@@ -148,3 +148,16 @@ def test_a_figure_uploads_nothing():
 def test_an_unknown_tone_is_refused():
     with pytest.raises(DataError, match="not a tone"):
         kpi([("a", 1, "", "red")])
+
+
+def test_a_gate_leads_to_a_page_by_its_name() -> None:
+    html = checklist([(True, "mapping", "all mapped", "20_mapping_review.html#queue"), (True, "x", "y", "units.csv")]).html
+    assert '<a href="20_mapping_review.html#queue">20 Mapping review</a>' in html
+    assert '<a href="units.csv">units.csv</a>' in html
+
+
+def test_the_line_of_a_row_is_its_sentence_or_names_the_first_thing_it_holds() -> None:
+    rows = [{"name": "a", "explanation": "why", "term": "yearly"}, {"name": "b", "explanation": None, "term": "yearly"}]
+    html = show_table(rows, columns=["name"], details=["explanation", "term"]).html
+    assert "<summary>why</summary><dl><dt>Term</dt><dd>yearly</dd></dl>" in html
+    assert '<p class="why">Term: yearly</p>' in html
