@@ -5,6 +5,7 @@ Built through sqlglot as the conditions of count rules are: what people wrote be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from reconlib.schema import CANONICAL
 from reconlib.traits import COLUMNS, field_column
 
 WHOLE = "tenant_records"  # usage_records before tenants are split
+_BETWEEN = "\x1f"  # stands between values in place of the separator and the blanks around it; means nothing in a pattern
 Account = tuple[str, str]  # source, vendor_account_id
 
 
@@ -50,7 +52,7 @@ def _value(one: TenantSplit, key: str, rules: Rules, attributes: Collection[str]
     if one.by != DOMAIN:
         return column
     last = exp.SplitPart(this=column, delimiter=exp.Literal.string("@"), part_index=exp.Literal.number(-1))
-    return exp.Case().when(exp.Like(this=column.copy(), expression=exp.Literal.string("%@%")), exp.Lower(this=last))
+    return exp.Case().when(exp.Like(this=column.copy(), expression=exp.Literal.string("%@%")), exp.Lower(this=exp.Trim(this=last)))
 
 
 def _claims(one: TenantSplit, name: str, value: exp.Expression) -> exp.Expression:
@@ -58,12 +60,12 @@ def _claims(one: TenantSplit, name: str, value: exp.Expression) -> exp.Expressio
     wanted = one.wanted(one.parts[name])
     if one.separator is None:
         return exp.In(this=value.copy(), expressions=[exp.Literal.string(text) for text in wanted])
-    sign: Any = one.separator
-    listed: Any = value.copy()
-    for around in (f"{sign} ", f" {sign}"):
-        listed = exp.func("REPLACE", listed, exp.Literal.string(around), exp.Literal.string(sign))
-    listed = exp.func("CONCAT", exp.Literal.string(sign), exp.Trim(this=listed), exp.Literal.string(sign))
-    found = [exp.StrPosition(this=listed.copy(), substr=exp.Literal.string(f"{sign}{text}{sign}")) for text in wanted]
+    around = exp.Literal.string(rf"\s*{re.escape(one.separator)}\s*")
+    parted = exp.RegexpReplace(
+        this=exp.Trim(this=value.copy()), expression=around, replacement=exp.Literal.string(_BETWEEN), modifiers=exp.Literal.string("g")
+    )
+    listed: Any = exp.func("CONCAT", exp.Literal.string(_BETWEEN), parted, exp.Literal.string(_BETWEEN))
+    found = [exp.StrPosition(this=listed.copy(), substr=exp.Literal.string(f"{_BETWEEN}{text}{_BETWEEN}")) for text in wanted]
     tests = [exp.GT(this=place, expression=exp.Literal.number(0)) for place in found]
     return exp.Coalesce(this=exp.paren(exp.or_(*tests)), expressions=[exp.false()])
 

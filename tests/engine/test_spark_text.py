@@ -62,11 +62,11 @@ def test_a_split_tenant_in_sparks_words() -> None:
     )
     text = spark_text(split_view(rules, {("m'365", "t/a"), ("m'365", "u/a")}, {"groups"}))
     assert (
-        "CASE WHEN source = 'm\\'365' AND vendor_account_id = 't' THEN CASE WHEN COALESCE((LOCATE(';it\\'s;', CONCAT(';', TRIM(REPLACE(REPLACE("
-        "TRY_ELEMENT_AT(FROM_JSON(attributes, 'MAP<STRING, STRING>'), 'groups'), '; ', ';'), ' ;', ';')), ';')) > 0), FALSE) "
-        "THEN 't/a' ELSE vendor_account_id END"
+        "CASE WHEN source = 'm\\'365' AND vendor_account_id = 't' THEN CASE WHEN COALESCE((LOCATE('\\037it\\'s\\037', CONCAT('\\037', "
+        "REGEXP_REPLACE(TRIM(TRY_ELEMENT_AT(FROM_JSON(attributes, 'MAP<STRING, STRING>'), 'groups')), '\\\\s*;\\\\s*', '\\037'), "
+        "'\\037')) > 0), FALSE) THEN 't/a' ELSE vendor_account_id END"
     ) in text
-    assert "CASE WHEN unit_name LIKE '%@%' THEN LOWER(SPLIT_PART(unit_name, '@', -1)) END IN ('it\\'s') THEN 'u/a'" in text
+    assert "CASE WHEN unit_name LIKE '%@%' THEN LOWER(TRIM(SPLIT_PART(unit_name, '@', -1))) END IN ('it\\'s') THEN 'u/a'" in text
 
 
 @pytest.mark.parametrize("name", ["splits.sql", "counting.sql", "comparison.sql", "records.sql"])

@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from small_month import Result, run_month
 
+from reconlib.engine import DUCKDB, Engine, run_sql
 from reconlib.errors import SettingsError, TieOutError
-from reconlib.splits import check_splits, split_accounts, unmatched_parts
+from reconlib.rules import Rules
+from reconlib.schema import CANONICAL, make_table
+from reconlib.settings import parse
+from reconlib.splits import check_splits, split_accounts, split_inputs, unmatched_parts
 
 PEOPLE = """
 account  product  name                qty
@@ -94,9 +98,6 @@ def test_t32_parts_and_remainder_are_the_tenant() -> None:
 def test_t32_a_sum_that_is_not_the_tenants_stops_the_run() -> None:
     import pyarrow as pa
 
-    from reconlib.rules import Rules
-    from reconlib.settings import parse
-
     rules = parse({"version": 1, "tenant_splits": [BY_DOMAIN]}, Rules, where="test")
     kept = {"source": "vendor", "record_kind": "usage", "records": 2, "quantity_qty": Decimal(2)}
     buckets = pa.Table.from_pylist([{**kept, "vendor_account_id": "group"}, {**kept, "vendor_account_id": "group/dental"}])
@@ -136,6 +137,41 @@ BY_GROUP = {"source": "vendor", "account": "group", "by": "groups", "separator":
 def test_t32_a_group_is_one_of_several_values_of_a_field() -> None:
     month = split_month(GROUPED, split=BY_GROUP, decisions=mapped(group="HQ", group_dental="Dental", group_lab="Lab"))
     assert used(month) == {"Dental": 2, "Lab": 1, "HQ": 2}  # Laboratory is another group
+
+
+LISTED = ["Dental", " Dental ", "Staff;Dental", "Staff ;   Dental;Lab office", "Dental\t;Staff", "Dentals", "Staff Dental", "", None]
+
+
+@pytest.mark.parametrize("separator", [";", "|", "$", ".", "\\"])
+def test_t32_values_are_told_apart_whatever_parts_them_and_however_many_blanks_stand_around(separator: str) -> None:
+    split = BY_GROUP | {"by": "unit_class", "separator": separator, "parts": {"dental": ["Dental"], "lab": ["Lab office"]}}
+    assert parts_of([text and text.replace(";", separator) for text in LISTED], split, "unit_class") == [
+        *["group/dental"] * 5, *["group"] * 4
+    ]  # fmt: skip
+
+
+def test_t32_the_domain_of_an_address_with_blanks_behind_it_is_the_same() -> None:
+    addresses = [
+        "ann@dental.example ",
+        "ANN@DENTAL.EXAMPLE",
+        "a@b@dental.example",
+        "@dental.example",
+        "dental.example",
+        "ann@sub.dental.example",
+    ]
+    assert parts_of(addresses, BY_DOMAIN, "unit_name") == [*["group/dental"] * 4, "group", "group"]
+
+
+def parts_of(values: list[str | None], split: dict[str, Any], field: str, engine: Engine = DUCKDB) -> list[str]:
+    """The account of every record with one of these values."""
+    rules = parse({"version": 1, "tenant_splits": [split]}, Rules, where="test")
+    record = {"source": "vendor", "vendor_account_id": "group", "vendor_product_id": "p", "quantity_qty": Decimal(1), "evidence": "e"}
+    rows = [record | {"usage_record_id": f"u{place}", field: value} for place, value in enumerate(values)]
+    accounts = {("vendor", "group"), ("vendor", "group/dental"), ("vendor", "group/lab")}
+    inputs, views = split_inputs({"usage_records": make_table(CANONICAL["usage_records"], rows)}, rules, accounts)
+    script = "CREATE TABLE found AS SELECT usage_record_id, vendor_account_id FROM usage_records;"
+    found = run_sql(script, inputs, results=("found",), views=views, order={"found": ["usage_record_id"]}, engine=engine)["found"]
+    return [str(row["vendor_account_id"]) for row in found.to_pylist()]
 
 
 @pytest.mark.parametrize(("field", "values"), [("unit_class", ["teeth"]), ("groups", ["teeth"])], ids=["a column", "a field of the vendor"])
@@ -208,10 +244,6 @@ def test_t32_a_part_says_what_the_evidence_says_of_the_client_its_rule_names() -
 
 
 def test_t32_what_speaks_for_the_tenants_client_does_not_speak_for_its_parts() -> None:
-    from reconlib.rules import Rules
-    from reconlib.schema import CANONICAL, make_table
-    from reconlib.settings import parse
-
     tenant = {"source": "vendor", "vendor_account_id": "group", "account_name": "Group", "domain": "group.example", "evidence": "v/1"}
     tenant |= {"email": "it@group.example", "phone": "+1 555 0100", "address": "1 Main St", "tenant_id": "t", "external_id": "x"}
     accounts = make_table(CANONICAL["vendor_accounts"], [tenant])
