@@ -240,7 +240,8 @@ def _seen(records: pa.Table | Path) -> tuple[frozenset[str], list[str]]:
     import pyarrow.parquet as pq
 
     if isinstance(records, Path) and is_small({"records": records}):
-        records = pq.ParquetFile(records).read(columns=["source", "attributes"])
+        few = ["source", "attributes"]
+        records = pq.ParquetFile(records, read_dictionary=few).read(columns=few).unify_dictionaries()
     if isinstance(records, Path):
         script = "CREATE TABLE sources AS SELECT DISTINCT source FROM records;"
         script += f"CREATE TABLE texts AS SELECT DISTINCT attributes FROM records WHERE attributes IS NOT NULL LIMIT {MANY + 1};"  # noqa: S608 - a number

@@ -127,11 +127,11 @@ def is_small(tables: Mapping[str, pa.Table | Path]) -> bool:
     """Whether sharing the work out costs more than it saves."""
     held = sum(table.nbytes for table in tables.values() if not isinstance(table, Path))
     paths = [table for table in tables.values() if isinstance(table, Path)]
-    return held < SMALL_BYTES and all(path.is_file() and path.stat().st_size < SMALL_BYTES // 8 for path in paths)
+    return held < SMALL_BYTES and all(path.is_file() and path.stat().st_size < SMALL_BYTES // 4 for path in paths)
 
 
 BATCH_ROWS = 1 << 17
-SMALL_BYTES = 64_000_000  # in memory; an eighth of it as Parquet
+SMALL_BYTES = 64_000_000  # in memory; a quarter of it as Parquet
 MEMORY_LIMITS = {
     128_000_000: "128MB",
     512_000_000: "512MB",
