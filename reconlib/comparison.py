@@ -106,7 +106,7 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
     amount, text = pa.decimal128(18, 6), pa.string()
     agreed = pc.if_else(agrees, pa.scalar(ZERO, amount), pa.scalar(None, amount)).combine_chunks()
     before = {
-        "monthly_impact": pc.replace_with_mask(agreed, by_unit, _unit_money(cells.filter(by_unit))),
+        "monthly_impact": pc.replace_with_mask(agreed, by_unit, unit_money(cells.filter(by_unit))),
         **{name: cells[name].combine_chunks() for name in ("line_cost", "unit_cost", "vendor_cost", "vendor_currency")},
         "cost_rate": pa.nulls(cells.num_rows, text),  # how a vendor's cost came into the agreement's currency (T98)
     }
@@ -118,7 +118,7 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
     return cells
 
 
-def _unit_money(cells: pa.Table) -> pa.Array:
+def unit_money(cells: pa.Table) -> pa.Array:
     """Money a month of cells paid by the unit and month: ``money_a_month``, for all of a currency at once."""
     import pyarrow as pa
     import pyarrow.compute as pc
