@@ -184,7 +184,7 @@ class _RepeatedKey(yaml.MarkedYAMLError):
 class _Strict(_SafeLoader):  # type: ignore[misc]  # one of two, by what is installed
     """YAML that drops nothing: of a key that stands twice, YAML keeps the last without a word."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - as PyYAML calls it
         seen: set[tuple[str, str]] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":merge"):
