@@ -66,15 +66,23 @@ def _about(item: str) -> dict[str, str]:
     raise SettingsError(f"{item!r} names nothing to decide", where="--on", hint="account/SOURCE/ID, product/SOURCE/ID or finding/ID")
 
 
+_OPTIONS = {"decision": "--decide", "target": "--to", "new_qty": "--qty", "source": "--on", "vendor_id": "--on", "finding_id": "--on"}
+
+
 def _import_row(month: Month, row: dict[str, str], who: str) -> None:
     from tempfile import TemporaryDirectory
 
+    from reconlib.people import import_month_decisions
     from reconlib.review import write_queue
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "decision"
         write_queue(path, [row])
-        _import(month, path, who)
+        done = import_month_decisions(month, path, who=who, at=month.now())
+    for reject in done.rejects:
+        option = _OPTIONS.get(reject.column, f"--{reject.column.replace('_', '-')}")
+        raise SettingsError(f"{reject.reason}; nothing was recorded", where=option, hint=reject.hint)
+    say(f"recorded {done.recorded}, unchanged {done.unchanged}")
 
 
 def _import(month: Month, file: Path, who: str) -> None:

@@ -22,9 +22,7 @@ MOST_BYTES = 20  # records whose bytes are printed for one finding
 
 def explain(
     finding: Annotated[str, typer.Argument(help="Id of a finding or its beginning; with --bytes also a record, as evidence names it.")],
-    params: Annotated[
-        Path, typer.Argument(metavar="BOOK", envvar="RECON_PARAMS", help="The book: a params file.")
-    ],
+    params: Annotated[Path, typer.Argument(metavar="BOOK", envvar="RECON_PARAMS", help="The book: a params file.")],
     period: PeriodOption = "",
     *,
     show_bytes: Annotated[

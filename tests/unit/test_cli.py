@@ -161,6 +161,26 @@ def test_a_whole_sync_ends_with_zero(book: months.Month, monkeypatch: pytest.Mon
     assert capsys.readouterr().out.count(" complete ") == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--decide", "approve", "--on", "finding/zzzz"],
+            "error: --on: 'zzzz' is not a finding of this month; nothing was recorded\nHint: ",
+        ),
+        (["--decide", "aprove", "--on", "account/rmm/Alder"], "error: --decide: 'aprove' "),
+        (["--decide", "map", "--on", "account/rmm/nobody", "--to", "ALDER"], "error: --on: 'nobody' is not known in source 'rmm'"),
+        (["--decide", "map", "--on", "account/rmm/Alder", "--to", "ALDR"], "error: --to: "),
+    ],
+)
+def test_one_wrong_decision_names_its_option(
+    arguments: list[str], said: str, book: months.Month, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert recon(["review", PARAMS_OF_BOOK, *arguments], monkeypatch) == 2
+    assert said in capsys.readouterr().err
+    assert not [event for event in months.month_events(book) if event.kind.endswith("_decided")]
+
+
 def test_what_was_just_decided_waits_no_more(
     book: months.Month, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
