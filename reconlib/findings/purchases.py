@@ -66,7 +66,7 @@ def _gap(facts: Facts, row: Row, bought: Decimal, used: Decimal, over: str) -> I
     """What is said of a difference between bought and used; ``over`` whom, where it is not the client alone."""
     gap = abs(bought - used)
     rule = facts.rules.services.get(row["service_code"])
-    if not gap or (bought > used and rule and rule.never_assigned):
+    if not gap or (bought > used and rule and (rule.never_assigned or rule.pool is not None)):  # of a pool check_pools speaks (T38)
         return
     if bought > used:
         cost = row["vendor_cost"] if row["vendor_currency"] in (None, row["currency"]) else None  # never in another currency's name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -141,6 +142,20 @@ def test_t38_what_nobody_uses_of_a_pool_is_the_msps_own_cost_and_no_clients_diff
     assert [(row["kind"], row["client_id"], row["variance_qty"], row["cost_impact"]) for row in month.findings] == [
         ("unused_commitment", None, 3, Decimal("7.50"))
     ]
+
+
+def test_t38_t131_idle_seats_of_a_pool_are_said_once_and_of_no_client() -> None:
+    given: dict[str, Any] = {
+        "lines": "client  service  qty\nAcme  EDR  4",
+        "usage": "client  service  qty\nAcme  EDR  4",
+        "purchases": "client  service  qty  cost\nAcme  EDR  10  2.50",
+        "services": "service  cost\nEDR  2.50",
+    }
+    rule = {"used": [{"source": "vendor"}], "purchased": [{"source": "vendor"}]}
+    for more, client in (({}, "Acme"), ({"pool": 10}, None)):
+        month = run_month(**given, rules={"services": {"EDR": rule | more}})
+        idle = [(row["client_id"], row["cost_impact"]) for row in month.findings if row["kind"] == "unused_commitment"]
+        assert idle == [(client, Decimal("15.00"))]
 
 
 def test_t38_a_pool_says_nothing_while_a_count_is_missing() -> None:
