@@ -23,6 +23,9 @@ from reconlib.settings import Strict, read_params
 from reconlib.sync import sync_source
 
 ROOT = Path(__file__).parents[2]
+PAGES = [
+    path.relative_to(ROOT).as_posix() for folder in (".", "docs", "reports", "params/*") for path in sorted(ROOT.glob(f"{folder}/*.md"))
+]
 
 
 def words(schema: TableSchema, column: str) -> list[str]:
@@ -79,6 +82,21 @@ def test_constraints_hold_every_direct_dependency_at_an_allowed_version() -> Non
             assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), str(requirement)
 
 
+def test_contributing_has_every_module_and_every_folder_of_tests() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    modules = {path.stem for path in (ROOT / "reconlib").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    table = re.findall(r"`(\w+)`", text[text.index("| layer |") : text.index("Pure stages take tables")])
+    assert set(table) - {"recon"} == modules - {"__init__", "sandbox"}
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert set(re.findall(r"`tests/(\w+)", text)) >= folders
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_pages_name_are_there(page: str) -> None:
+    named = set(re.findall(r"\b(?:tests|reconlib|benchmarks)/[\w/]+\.(?:py|sql|csv|json)\b", (ROOT / page).read_text("utf-8")))
+    assert {name for name in named if not (ROOT / name).is_file()} == set()
+
+
 def test_readme_names_every_command_and_no_other() -> None:
     from typer.main import get_command
 
@@ -106,11 +124,6 @@ def test_the_record_the_readme_names_is_the_one_the_demo_reads(tmp_path: Path) -
     facts = {"snapshots_root": tmp_path, "root": tmp_path, "period": month.period, "as_of": month.as_of, "environ": month.environ}
     sync_source("ninja", month.params.sources["ninja"], **facts, now=month.now)
     assert f'"systemName": "{name}"' in read_vendor_record(tmp_path, address).text
-
-
-PAGES = [
-    path.relative_to(ROOT).as_posix() for folder in (".", "docs", "reports", "params/*") for path in sorted(ROOT.glob(f"{folder}/*.md"))
-]
 
 
 @pytest.mark.parametrize("page", PAGES)
