@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from reconlib.count_rules import BY_MAPPING
 from reconlib.engine import input_table
-from reconlib.errors import SettingsError, nearest
+from reconlib.errors import SettingsError
 from reconlib.explanations import is_likely, sources_read
 from reconlib.period import Period
 from reconlib.product_overrides import moved_products
 from reconlib.rules import Rounded, Rules, ServiceRule
+from reconlib.rules.names import Named
 
 if TYPE_CHECKING:
     from datetime import date
@@ -101,13 +102,12 @@ def _moved_to(rules: Rules, tables: Mapping[str, pa.Table]) -> dict[str, set[str
 
 
 def _overrides(rules: Rules, tables: Mapping[str, pa.Table]) -> pa.Table:
-    clients = _names(tables["clients"].to_pylist(), "client_id", "client_code")
-    services = _names(tables["services"].to_pylist(), "service_id", "service_code")
+    clients, services = Named(tables["clients"].to_pylist(), "client"), Named(tables["services"].to_pylist(), "service")
     rows: list[Row] = []
     claimed: dict[tuple[str, str], str] = {}
     for number, override in enumerate(rules.overrides):
         where = rules.where(f"overrides.{number}")
-        client, service = _known(override.client, clients, f"{where}.client"), _known(override.service, services, f"{where}.service")
+        client, service = clients.find(override.client, f"{where}.client"), services.find(override.service, f"{where}.service")
         if (client, service) in claimed:
             raise SettingsError(
                 f"{override.client} × {override.service} is claimed twice",
@@ -134,7 +134,7 @@ def _overrides(rules: Rules, tables: Mapping[str, pa.Table]) -> pa.Table:
 
 
 def _bundles(rules: Rules, tables: Mapping[str, pa.Table]) -> pa.Table:
-    services = _names(tables["services"].to_pylist(), "service_id", "service_code")
+    services = Named(tables["services"].to_pylist(), "service")
     rows = []
     for code, rule in rules.services.items():
         if rule.bundle is None:
@@ -145,8 +145,8 @@ def _bundles(rules: Rules, tables: Mapping[str, pa.Table]) -> pa.Table:
         for part, units in rule.bundle.covers.items():
             rows.append(
                 {
-                    "bundle_service_id": _known(code, services, where),
-                    "service_id": _known(part, services, f"{where}.covers"),
+                    "bundle_service_id": services.find(code, where),
+                    "service_id": services.find(part, f"{where}.covers"),
                     "units_qty": units,
                     "is_anchor": part == rule.bundle.anchor,
                 }
@@ -190,9 +190,9 @@ def _measure(rule: ServiceRule) -> str:
 
 
 def _own_clients(rules: Rules, tables: Mapping[str, pa.Table]) -> pa.Table:
-    clients = _names(tables["clients"].to_pylist(), "client_id", "client_code")
+    clients = Named(tables["clients"].to_pylist(), "client")
     named = dict.fromkeys(rules.own_clients)
-    return input_table("client_id", [{"client_id": _known(name, clients, rules.where("own_clients"))} for name in named])
+    return input_table("client_id", [{"client_id": clients.find(name, rules.where("own_clients"))} for name in named])
 
 
 def _reads(rules: Rules, tables: Mapping[str, pa.Table], status: pa.Table) -> pa.Table:
@@ -230,13 +230,3 @@ def _trust(accounts: pa.Table, status: pa.Table, as_of: date) -> pa.Table:
             found[key] = min(factor, found.get(key, Decimal(1)))
     rows = [{"client_id": client, "source": source, "factor": factor} for (client, source), factor in found.items()]
     return input_table("client_id source", rows, quantities="factor")
-
-
-def _names(rows: list[Row], key: str, code: str) -> dict[str, str]:
-    return {row[key]: row[key] for row in rows} | {row[code]: row[key] for row in rows if row[code]}
-
-
-def _known(name: str, names: Mapping[str, str], where: str) -> str:
-    if name not in names:
-        raise SettingsError(f"nothing is called {name!r}", where=where, hint=nearest(name, names))
-    return names[name]

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from small_month import run_month
 
+from reconlib.errors import SettingsError
+
 TEN_USED = "client  service  qty\nAcme  EDR  10"
 
 
@@ -411,3 +413,12 @@ def test_t1_a_component_of_a_bundle_whose_count_is_missing_is_unknown_and_says_w
     assert month.cell("Acme", "EDR")["explanation"] == (
         "No count for EDR: 23 are in use, but the bundle that covers it has no count. Nothing can be said about the 0 billed."
     )
+
+
+def test_t14_an_exception_named_by_code_is_the_live_client_s_and_one_of_two_live_ones_is_refused() -> None:
+    given: dict[str, Any] = {"usage": "client  service  qty\nAcme  EDR  8"}
+    rules = {"overrides": [{"client": "AC", "service": "EDR", "exclude_units": "3", "reason": "spares", "review_by": "2027-01-31"}]}
+    deleted = "client  code  deleted\nAcme  AC  -\nOld  AC  yes"
+    assert run_month("client  service  qty\nAcme  EDR  5", **given, clients=deleted, rules=rules).cell("Acme", "EDR")["status"] == "matched"
+    with pytest.raises(SettingsError, match=r"2 clients have the code 'AC'\nHint: use the client id: Acme, New"):
+        run_month("client  service  qty\nAcme  EDR  5", **given, clients="client  code\nAcme  AC\nNew  AC", rules=rules)
