@@ -138,12 +138,14 @@ MEMORY_LIMITS = {
     2_000_000_000: "2GB",
     8_000_000_000: "8GB",
 }  # bytes of Parquet -> where to begin
+HELD_WEIGHT = 4  # what is in memory already is joined whole; what is on disk is summed while it is read
 
 
 def _memory_limits(tables: Mapping[str, pa.Table | Path]) -> list[str]:
     """Limits to try in turn. A small one is quicker too, because buffers stay in the processor's cache."""
     paths = [table for table in tables.values() if isinstance(table, Path) and table.is_file()]
-    read = sum(path.stat().st_size for path in paths)
+    held = sum(table.nbytes for table in tables.values() if not isinstance(table, Path))
+    read = sum(path.stat().st_size for path in paths) + HELD_WEIGHT * held
     *lower, highest = MEMORY_LIMITS.items()
     return [*(limit for most, limit in lower if read <= most), highest[1]]
 
