@@ -36,7 +36,7 @@ _CELLS: Mapping[str, Any] = {
 }
 _FINDINGS: Mapping[str, Any] = {
     **dict.fromkeys(("what", "finding_id", "kind", "client_name", "service_name", "source", "explanation"), "text"),
-    **dict.fromkeys(("monthly_before", "monthly_after"), "amount"),
+    **dict.fromkeys(("monthly_before", "monthly_after", "cost_before", "cost_after"), "amount"),
     "currency": "text",
 }
 _TOTALS: Mapping[str, Any] = {
@@ -87,7 +87,7 @@ def try_rules(month: Month, rules: Rules | Iterable[str | Path], *, client: str 
     cells = [row for row in _pairs(was, now) if any(row[f"_{name}"] for name in _NUMBERS)]
     return Trial(
         cells=build_table(sorted(cells, key=lambda r: (r["client_name"], r["service_name"])), _CELLS),
-        findings=build_table(_changed(old, new), _FINDINGS),
+        findings=build_table(list_changed(old, new), _FINDINGS),
         totals=build_table(_totals(old, new), _TOTALS),
         same=len(was.keys() | now.keys()) - len(cells),
     )
@@ -217,7 +217,8 @@ def _pairs(was: Mapping[tuple[str, str], Row], now: Mapping[tuple[str, str], Row
         yield row | {f"_{name}": old.get(name) != new.get(name) for name in _NUMBERS}
 
 
-def _changed(old: Mapping[str, Row], new: Mapping[str, Row]) -> list[Row]:
+def list_changed(old: Mapping[str, Row], new: Mapping[str, Row]) -> list[Row]:
+    """Findings that are gone, new or worth something else, by id on each side, with a client's money and own cost before and after."""
     rows = []
     for finding_id in sorted(old.keys() | new.keys()):
         before, after = old.get(finding_id), new.get(finding_id)
@@ -226,11 +227,17 @@ def _changed(old: Mapping[str, Row], new: Mapping[str, Row]) -> list[Row]:
         row = after or before
         assert row is not None
         money = {
-            "monthly_before": before["monthly_impact"] if before else None,
-            "monthly_after": after["monthly_impact"] if after else None,
+            f"{name}_{when}": side[f"{name}_impact"] if side else None
+            for name in ("monthly", "cost")
+            for when, side in (("before", before), ("after", after))
         }
         rows.append({**row, **money, "what": "changed" if before and after else "new" if after else "gone"})
-    return sorted(rows, key=lambda r: (r["what"], -abs(r["monthly_after"] or r["monthly_before"] or ZERO), r["finding_id"]))
+    return sorted(rows, key=lambda r: (r["what"], -abs(r["monthly_after"] or r["monthly_before"] or ZERO), -_cost(r), r["finding_id"]))
+
+
+def _cost(row: Row) -> Decimal:
+    amount: Decimal = row["cost_after"] or row["cost_before"] or ZERO
+    return abs(amount)
 
 
 def _same(before: Row, after: Row) -> bool:

@@ -130,6 +130,8 @@ _FINDINGS = {
     "service_name": "Service",
     "monthly_before": "A month before",
     "monthly_after": "after",
+    "cost_before": "Own cost before",
+    "cost_after": "after",
     "currency": "Currency",
     "finding_id": "Finding",
 }

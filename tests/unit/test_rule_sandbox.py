@@ -19,7 +19,7 @@ from reconlib.month import Month, read_stage
 from reconlib.people import sign_month
 from reconlib.rules import read_rules
 from reconlib.steps import compare_month, prepare_sign_off, sync_month
-from reconlib.trial import check_rules, try_rules
+from reconlib.trial import check_rules, list_changed, try_rules
 
 Recon = Callable[..., tuple[int, str, str]]
 CHANGED = "version: 1\nservices:\n  DEVICE: {used: [{source: rmm, where: {unit_name: [A1]}}]}\n"
@@ -211,3 +211,13 @@ def test_rules_without_one_keep_the_files_and_keys_of_the_others(tmp_path: Path)
     assert fewer.where("ignore.2") == f"{two}: ignore.1"
     assert rules.without("stale_days") == rules
     assert rules.key_at("params: rates") is None
+
+
+def test_own_cost_that_differs_is_said_with_both_amounts() -> None:
+    money = {"monthly_impact": None, "variance_qty": None, "expected_qty": None, "status": "open"}
+    old, new = ({"f1": {"finding_id": "f1", **money, "cost_impact": Decimal(cost)}} for cost in (10, 6))
+    (row,) = list_changed(old, new)
+    assert (row["what"], row["cost_before"], row["cost_after"], row["monthly_after"]) == ("changed", Decimal(10), Decimal(6), None)
+    (gone,) = list_changed(old, {})
+    assert (gone["what"], gone["cost_before"], gone["cost_after"]) == ("gone", Decimal(10), None)
+    assert list_changed(old, old) == []
