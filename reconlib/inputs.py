@@ -41,10 +41,10 @@ def build_canonical(month: Month) -> dict[str, pa.Table]:
     for row in status.to_pylist():
         if row["status"] != "complete" and gives_lines(month, row["source"]):
             what, _, hint = str(row["error"]).partition("\nHint: ")
-            after = "then run the sync step again; until then nothing can be compared"
-            raise _ERRORS.get(row["exit_code"], VendorError)(
-                f"the PSA could not be read: {what}", where=f"source {row['source']}", hint=f"{hint or 'mend it'}; {after}"
-            )
+            where = f"source {row['source']}"
+            hint = f"{hint or 'mend it'} (then run the sync step again: until then nothing can be compared)"
+            what = f"the PSA could not be read: {what.removeprefix(f'{where}: ')}"
+            raise _ERRORS.get(row["exit_code"], VendorError)(what, where=where, hint=hint)
     return {name: read_stage(month, name) for name in CANONICAL}
 
 

@@ -128,17 +128,19 @@ def _run_pages(month: Month, folder: Path, draft: Path, from_step: str, lock: in
             source = month.root / "notebooks" / f"{page}.ipynb"
             execute_notebook(source, output, parameters, cwd=month.root, log=log, keep_open=[lock], environ=environ)
         except ReconError:
-            say(f"stopped; what there is of the page: {_keep_failed(output, draft.parent / 'failed')}")
+            if kept := _keep_failed(output, draft.parent / "failed"):
+                say(f"stopped; what there is of the page: {kept}")
             raise
         with log.open("a", encoding="utf-8") as lines:
             lines.write(f"{month.period} {month.moment} {page} {time.monotonic() - started:.2f} s\n")
 
 
-def _keep_failed(output: Path, failed: Path) -> Path:
+def _keep_failed(output: Path, failed: Path) -> Path | None:
     shutil.rmtree(failed, ignore_errors=True)
-    if output.is_file():
-        failed.mkdir(parents=True)
-        shutil.copyfile(output, failed / output.name)
+    if not output.is_file():
+        return None
+    failed.mkdir(parents=True)
+    shutil.copyfile(output, failed / output.name)
     return failed / output.name
 
 

@@ -89,6 +89,16 @@ def test_what_the_system_refuses_is_one_message_too(
     assert "Hint: check that it is there" in said
 
 
+def test_a_page_that_never_began_is_not_said_to_be_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert recon(["run", "params/tiny.yaml"], monkeypatch) == 2
+    said = capsys.readouterr()
+    assert "there is no notebook" in said.err
+    assert "what there is of the page" not in said.out
+    assert not list((folder / "reports" / "tiny" / "2026-10").iterdir())
+
+
 def test_a_missing_argument_is_said_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert recon(["sign", "params/tiny.yaml"], monkeypatch) == 2
     assert "--role" in capsys.readouterr().err
