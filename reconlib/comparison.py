@@ -75,7 +75,7 @@ def compare_quantities(
         order={"line_buckets": LINE_BUCKETS.key},
         engine=engine,
     )
-    judged = _with_money(out.pop("cells").sort_by([(name, "ascending") for name in COMPARISON.key]), rules, rates)
+    judged = _with_money(out.pop("cells").sort_by([(name, "ascending") for name in COMPARISON.key]), rules, rates, currency)
     cells = check_table(COMPARISON, judged.select(COMPARISON.names()).cast(COMPARISON.arrow()))
     lines = check_table(LINE_BUCKETS, out["line_buckets"].select(LINE_BUCKETS.names()).cast(LINE_BUCKETS.arrow()))
     if lines.num_rows != (given := tables["agreement_lines"].num_rows):
@@ -83,10 +83,11 @@ def compare_quantities(
     return Comparison(cells, lines, judged)
 
 
-def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
+def _with_money(cells: pa.Table, rules: Rules, rates: Rates, book_currency: str) -> pa.Table:
     """The cells with ``monthly_impact``, the line's cost a month, and the vendor's cost in the agreement's currency.
 
     What agrees costs nothing; what is paid by the unit and month is a product, rounded half up; only the rest is worked out by itself.
+    The rules' price models speak the book's currency: where a line speaks another one, its money is not known.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -102,7 +103,7 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates) -> pa.Table:
     cycles = pc.and_(pc.invert(monthly), pc.is_valid(cells["line_cost"]))
     worked = pc.and_(pc.or_(pc.or_(differs, foreign), cycles), pc.invert(by_unit)).combine_chunks()
     needed = cells.select(_MONEY).append_column("agrees", agrees).filter(worked)
-    found = [_money_of(row, models, rates) for batch in needed.to_batches(max_chunksize=2048) for row in batch.to_pylist()]
+    found = [_money_of(row, models, rates, book_currency) for batch in needed.to_batches(max_chunksize=2048) for row in batch.to_pylist()]
     amount, text = pa.decimal128(18, 6), pa.string()
     agreed = pc.if_else(agrees, pa.scalar(ZERO, amount), pa.scalar(None, amount)).combine_chunks()
     before = {
@@ -132,7 +133,7 @@ def unit_money(cells: pa.Table) -> pa.Array:
     return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
 
 
-def _money_of(row: Row, models: Mapping[str, PriceModel], rates: Rates) -> Row:
+def _money_of(row: Row, models: Mapping[str, PriceModel], rates: Rates, book_currency: str) -> Row:
     """One cell's money: what differs a month, and what its line and its vendor cost."""
     cycle, currency = row["cycle_months"], row["currency"]
     made: Row = {"monthly_impact": ZERO if row["agrees"] else None, "cost_rate": None}
@@ -151,7 +152,8 @@ def _money_of(row: Row, models: Mapping[str, PriceModel], rates: Rates) -> Row:
     if is_unpaid or (row["variance_qty"] == 0 and row["service_code"] in models):
         made["monthly_impact"] = ZERO
     elif model := models.get(row["service_code"]):
-        made["monthly_impact"] = price_difference(model, row["due_qty"], row["billed_qty"], currency)
+        if currency == book_currency:
+            made["monthly_impact"] = price_difference(model, row["due_qty"], row["billed_qty"], currency)
     elif row["unit_price"] is not None:
         made["monthly_impact"] = money_a_month(row["variance_qty"], row["unit_price"], cycle, currency)
     return made

@@ -12,7 +12,7 @@
 
 -- 1. Scope of every line (T13–T18).
 CREATE TABLE placed_lines AS
-SELECT l.*, a.cycle_months, coalesce(a.currency, c.currency, run.currency) AS currency,
+SELECT l.*, a.cycle_months, coalesce(a.currency, c.currency, run.currency) AS currency, coalesce(c.currency, run.currency) AS client_currency,
        CASE WHEN c.is_deleted THEN 'out_of_scope_client_deleted'
             WHEN NOT c.is_billable THEN 'out_of_scope_client_inactive'
             WHEN l.effective_date >= run.period_start AND l.cancelled_date < run.next_start THEN 'proration_helper'
@@ -55,9 +55,14 @@ SELECT client_id, service_id, count(*) AS lines, CAST(sum(quantity_qty) AS DECIM
        coalesce(string_agg(evidence, ' ' ORDER BY evidence) FILTER (WHERE beside > 1), min(evidence)) AS line_evidence
 FROM ranked GROUP BY client_id, service_id;
 
-CREATE VIEW credits AS
-SELECT client_id, service_id, CAST(sum(quantity_qty * unit_price) AS DECIMAL(18, 6)) AS credit_amount
-FROM placed_lines WHERE scope = 'credit' GROUP BY client_id, service_id;
+-- Credits of one cycle and currency are summed, never two of them together.
+CREATE TABLE credits AS
+SELECT client_id, service_id, currency, client_currency, cycle_months, count(*) AS lines,
+       CAST(sum(quantity_qty * unit_price) AS DECIMAL(18, 6)) AS credit_amount
+FROM placed_lines WHERE scope = 'credit' GROUP BY client_id, service_id, currency, client_currency, cycle_months;
+
+CREATE TABLE all_credits AS
+SELECT client_id, service_id, sum(lines) AS lines FROM credits GROUP BY client_id, service_id;
 
 -- 3. Counts of all sources of one measure are summed (T26); unknown in one is unknown in all. A service whose vendor bills in arrears
 --    meets this month's lines with the month before's count (T110).
@@ -216,7 +221,10 @@ SELECT g.client_id, c.client_name, g.service_id, s.service_code, s.service_name,
        g.anchor_service_id, g.bundle_service_id, g.is_anchor, g.is_bundle, g.raw_qty, g.missing_qty, g.later_qty, g.is_held,
        g.counted_qty, g.rounded_qty, g.peak_qty, g.count_qty, g.exclude_qty, g.minimum, g.maximum, g.covered_qty, g.share_qty,
        g.all_included_qty, g.held_qty, g.due_qty,
-       CASE WHEN g.lines IS NULL THEN s.unit_price ELSE g.unit_price END AS unit_price, k.credit_amount,
+       -- the catalogue speaks the book's currency
+       CASE WHEN g.lines IS NOT NULL THEN g.unit_price
+            WHEN coalesce(c.currency, (SELECT r.currency FROM run AS r)) = (SELECT r.currency FROM run AS r) THEN s.unit_price END AS unit_price,
+       k.credit_amount, CAST(coalesce(x.lines, 0) - coalesce(k.lines, 0) AS BIGINT) AS other_credits,
        g.line_cost, g.vendor_cost, g.vendor_currency,
        coalesce(g.cycle_months, 1) AS cycle_months, coalesce(g.currency, c.currency, (SELECT r.currency FROM run AS r)) AS currency,
        coalesce(g.is_billable, FALSE) AS is_billable, coalesce(g.is_mixed, FALSE) OR g.is_short AS is_mixed,
@@ -231,7 +239,10 @@ FROM due AS g
 JOIN clients AS c ON c.client_id = g.client_id
 JOIN services AS s ON s.service_id = g.service_id
 LEFT JOIN own_clients AS o ON o.client_id = g.client_id
-LEFT JOIN credits AS k ON k.client_id = g.client_id AND k.service_id = g.service_id
+LEFT JOIN credits AS k
+  ON k.client_id = g.client_id AND k.service_id = g.service_id
+ AND k.currency = coalesce(g.currency, k.client_currency) AND k.cycle_months = coalesce(g.cycle_months, 1)
+LEFT JOIN all_credits AS x ON x.client_id = g.client_id AND x.service_id = g.service_id
 LEFT JOIN held_up AS w ON w.client_id = g.client_id AND w.service_id = g.service_id
 WHERE g.lines IS NOT NULL OR coalesce(g.used_qty, 0) <> 0 OR coalesce(g.purchased_qty, 0) <> 0 OR g.own_later_qty <> 0 OR g.is_component;
 

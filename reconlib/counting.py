@@ -262,6 +262,8 @@ def _attributes(records: pa.Table | Path, texts: list[str]) -> frozenset[str]:
 def _check_tie_out(totals: list[Row], buckets: pa.Table) -> None:
     import pyarrow.compute as pc
 
+    if sorted(total["record_kind"] for total in totals) != ["purchase", "usage"]:
+        raise TieOutError("usage and purchases were not both summed as they were read")
     for total in totals:
         kept = buckets.select(["records", "quantity_qty"]).filter(pc.equal(buckets["record_kind"], total["record_kind"]))
         ended = (pc.sum(kept["records"]).as_py() or 0, pc.sum(kept["quantity_qty"]).as_py() or 0)

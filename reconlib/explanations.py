@@ -63,13 +63,16 @@ def _gap(row: Row, known: Known) -> str:
     rule = known.rules.services.get(row["service_code"])
     if rule and rule.price and row["monthly_impact"] is not None and row["monthly_impact"] * row["variance_qty"] < 0:
         text += f" At {rule.price.model} prices the expected quantity comes to less money, not more."
+    if rule and rule.price and row["monthly_impact"] is None:
+        text += f" Its price model is not in {row['currency']}."
     return text
 
 
 def _new_revenue(row: Row, _: Known) -> str:
     gap = format_qty(row["variance_qty"])
     counted = _against(row).removeprefix("is ")
-    return f"{gap} {row['service_name']} {counted} and no agreement line bills them: {_amount(row)} at list price."
+    money = f"{_amount(row)} at list price" if row["monthly_impact"] is not None else f"no list price in {row['currency']} is known"
+    return f"{gap} {row['service_name']} {counted} and no agreement line bills them: {money}."
 
 
 def _orphan(row: Row, _: Known) -> str:

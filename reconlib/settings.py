@@ -329,11 +329,19 @@ def _from_keyring(name: str) -> str | None:
 
 
 def read_environ(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """The environment, filled up from ``.env`` in ``folder``; what is set already wins."""
+    """The environment, filled up from ``.env`` in ``folder``; what is set already wins.
+
+    Raises:
+        SettingsError: ``.env`` cannot be read; never with what stands in it.
+    """
     values: dict[str, str] = {}
     path = folder / ".env"
     if path.is_file():
-        for line in path.read_text("utf-8").splitlines():
+        try:
+            lines = path.read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            raise SettingsError(".env cannot be read", where=str(path), hint="it must be text in UTF-8 that this user may read") from None
+        for line in lines:
             name, found, value = line.strip().removeprefix("export ").partition("=")
             if found and not name.startswith("#"):
                 values[name.strip()] = value.strip().strip("\"'")

@@ -172,6 +172,9 @@ def _remarks(finding: Row, cell: Row | None, rates: Rates) -> list[str]:
     if cell["credit_amount"]:
         credit = f"{format_amount(cell['credit_amount'], cell['currency'])} {cell['currency']}"
         said.append(f"A credit of {credit} a cycle stands beside the lines: it changes money, never a quantity (T33).")
+    if cell["other_credits"]:
+        lines = "A credit line" if cell["other_credits"] == 1 else f"{cell['other_credits']} credit lines"
+        said.append(f"{lines} beside it on another cycle or in another currency: not added to any sum (T33).")
     if rate := cell.get("cost_rate"):
         said.append(f"Its cost came into {cell['currency']} at a recorded rate: {rate} (T98).")
     elif cell["vendor_currency"] not in (None, cell["currency"]) and not rates.has(cell["vendor_currency"], cell["currency"]):

@@ -28,9 +28,11 @@ def check_margins(facts: Facts) -> Iterator[Row]:
     """
     models = {code: rule.price for code, rule in facts.rules.services.items() if rule.price is not None}
     cells = [row for row in facts.cells if _has_margin(row)]
-    lines = lines_of(facts, {row["service_id"] for row in cells if row["has_several_prices"] or row["credit_amount"]})
+    lines = lines_of(facts, {row["service_id"] for row in cells if row["has_several_prices"]})
     for row in cells:
-        yield from _judged(row, lines, models.get(row["service_code"]))
+        model = models.get(row["service_code"])
+        if model is None or row["currency"] == facts.currency:  # a price model speaks the book's currency
+            yield from _judged(row, lines, model)
 
 
 def _has_margin(row: Row) -> bool:
@@ -47,7 +49,7 @@ def _judged(row: Row, lines: Lines, model: PriceModel | None) -> Iterator[Row]:
     parts = [(billed, row["unit_price"])] if row["unit_price"] is not None else []
     if row["has_several_prices"]:
         parts = priced_lines(row, lines) or []
-    credit = credit_a_cycle(row, lines) or ZERO
+    credit = credit_a_cycle(row) or ZERO
     with localcontext(prec=_DIGITS):
         if model is not None:
             paid, losses = price_month(model, billed) * cycle, ZERO

@@ -1,7 +1,7 @@
 """What a client pays for a service: its lines at their own prices, the credits beside them taken off (FIELD.md T17, T33, T112).
 
-The comparison carries one price a client and service, that of the line a change would go to, and the sum of its credits. Where lines
-differ in price, or a credit stands on another agreement, only the lines themselves say what is paid.
+The comparison carries one price a client and service, that of the line a change would go to, and the sum of its credits on the
+same terms. Where lines differ in price, only the lines themselves say what is paid.
 """
 
 from __future__ import annotations
@@ -55,21 +55,14 @@ def priced_lines(cell: Row, lines: Lines) -> list[tuple[Decimal, Decimal]] | Non
     return [(max(row["quantity_qty"] - row["included_qty"], ZERO), row["unit_price"]) for row in found if row["billable"] == "billable"]
 
 
-def credit_a_cycle(cell: Row, lines: Lines) -> Decimal | None:
+def credit_a_cycle(cell: Row) -> Decimal | None:
     """What credits take off a cell in one cycle, zero or below (T33); null where one stands on another cycle or in another currency."""
-    if not cell["credit_amount"]:
-        return ZERO
-    own = (cell["cycle_months"], cell["currency"])
-    taken_off = [row for row in lines.of(cell) if row["unit_price"] is not None and row["unit_price"] < 0]
-    with localcontext(prec=_DIGITS):
-        same = sum((row["quantity_qty"] * row["unit_price"] for row in taken_off if lines.terms[row["agreement_id"]] == own), ZERO)
-    is_one = all(lines.terms[row["agreement_id"]] == own for row in taken_off) or same == cell["credit_amount"]
-    return Decimal(cell["credit_amount"]) if is_one else None
+    return None if cell["other_credits"] else cell["credit_amount"] or ZERO
 
 
 def paid_a_cycle(cell: Row, lines: Lines) -> Decimal | None:
     """Money a cycle the client pays for a cell, exact; null where its lines cannot be added up."""
-    priced, credit = priced_lines(cell, lines), credit_a_cycle(cell, lines)
+    priced, credit = priced_lines(cell, lines), credit_a_cycle(cell)
     if priced is None or credit is None:
         return None
     with localcontext(prec=_DIGITS):

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from reconlib.comparison import money_a_month
 from reconlib.findings.kinds import Facts, Row, cell_of
-from reconlib.findings.paid import Lines, credit_a_cycle, lines_of
+from reconlib.findings.paid import credit_a_cycle
 from reconlib.money import SCALE, format_qty, round_amount
 from reconlib.pricing import escalated_price, format_price
 from reconlib.rules import Escalator, Outlier
@@ -40,7 +40,6 @@ def check_prices(facts: Facts) -> Iterator[Row]:
     """
     outlier = facts.rules.price_outlier
     listed = {row["service_id"]: row["unit_price"] for row in facts.tables["services"].to_pylist()}
-    lines = lines_of(facts, {row["service_id"] for row in facts.cells if row["credit_amount"]})
     groups: dict[tuple[str, str], list[tuple[Row, Fraction]]] = {}
     for row in facts.cells:
         if _is_priced(row, facts):
@@ -52,7 +51,7 @@ def check_prices(facts: Facts) -> Iterator[Row]:
         price_list = listed.get(service_id) if currency == facts.currency else None  # the catalogue speaks the book's currency
         rule = facts.rules.services.get(priced[0][0]["service_code"])
         for row, price in priced:
-            said, net = [], _net_price(row, price, lines)
+            said, net = [], _net_price(row, price)
             below = _below_rise(row, rule.escalator, facts) if rule and rule.escalator and currency == facts.currency else None
             if below:
                 said.append(below[0])
@@ -97,9 +96,9 @@ def _is_priced(row: Row, facts: Facts) -> bool:
     return rule is None or (rule.price is None and rule.basis != "flat")
 
 
-def _net_price(row: Row, price: Fraction, lines: Lines) -> Fraction:
+def _net_price(row: Row, price: Fraction) -> Fraction:
     """The price a month with the credits of the client and service taken off (T33); without those of another cycle or currency."""
-    credit, billed = credit_a_cycle(row, lines), row["billed_qty"]
+    credit, billed = credit_a_cycle(row), row["billed_qty"]
     if not credit or not billed or row["has_several_prices"]:
         return price
     return price + Fraction(credit) / Fraction(billed) / int(row["cycle_months"])

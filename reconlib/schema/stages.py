@@ -137,7 +137,7 @@ COMPARISON = TableSchema(
         column("expected_qty", "qty", "units that should be billed; null: not known (T1)"),
         column("variance_qty", "qty", "expected − billed; positive: under-billed"),
         column("unit_price", "price", "price a unit and cycle"),
-        column("credit_amount", "amount", "credit lines beside it, a cycle (T33); null: none"),
+        column("credit_amount", "amount", "credit lines beside it on its own cycle and in its currency, a cycle (T33); null: none"),
         column("unit_cost", "price", "vendor cost a unit and month; else the line's"),
         column("cycle_months", "int", "months in the billing cycle"),
         column("currency", "text", "ISO 4217", null=False),

@@ -324,7 +324,8 @@ def _cell(
         status = _status_by_count(given, g, bundle, cover, (due, paid, raw, later))
     is_unknown = status in WITHOUT_NUMBER
     currency = billed["currency"] if billed else client["currency"] or given.currency
-    price = billed["unit_price"] if billed else service["unit_price"]
+    listed = service["unit_price"] if currency == given.currency else None  # the catalogue speaks the book's currency
+    price = billed["unit_price"] if billed else listed
     variance = None if is_unknown or due is None else due - paid
     cycle = billed["cycle"] if billed else 1
     same = g["vendor_cost"] is not None and g["vendor_currency"] in (None, currency)
@@ -332,7 +333,9 @@ def _cell(
     if line_cost is not None:
         line_cost = (line_cost / cycle).quantize(Decimal("0.000001"), ROUND_HALF_UP)
     several = bool((billed and billed["has_several_prices"]) or (bundle and bundle["is_shared"]))
-    credit = [x for x in lines if scopes[x["agreement_line_id"]] == "credit"]
+    credit = [x for x in lines if scopes[x["agreement_line_id"]] == "credit" and (x["currency"], x["cycle"]) == (currency, cycle)]
+    model = rule.price if currency == given.currency or variance == 0 else None
+    is_foreign = rule.price is not None and model is None
     return {
         "lines": count_of_lines,
         "agreement_line_id": billed["agreement_line_id"] if billed else None,
@@ -349,7 +352,7 @@ def _cell(
         "unit_cost": g["vendor_cost"] if same else line_cost,
         "credit_amount": total_of(x["quantity_qty"] * x["unit_price"] for x in credit) if credit else None,
         "currency": currency,
-        "monthly_impact": _money(variance, due, billed, price, cycle, rule.price, currency),
+        "monthly_impact": _money(variance, due, billed, None if is_foreign else price, cycle, model, currency),
         "status": status,
         "diagnosis": _diagnosis(g, billed, paid),
         "certainty": "estimated" if status == "new_revenue" or several else "calculated",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_month import Result, rows_of, run_month
@@ -456,3 +457,43 @@ def test_t43_what_no_line_bills_is_worth_its_whole_price_with_the_fee() -> None:
     result = run_month(usage="client  service  qty\nA  CALLS  150", rules={"services": {"CALLS": calls}})
     (found,) = [row for row in result.findings if row["kind"] == "new_revenue"]
     assert found["monthly_impact"] == Decimal("15.00")
+
+
+IN_CAD = {"agreements": "agreement  client  currency\nagreement of Acme  Acme  CAD", "clients": "client  currency\nAcme  CAD"}
+
+
+def test_t98_a_list_price_in_the_book_s_currency_is_no_price_in_another() -> None:
+    given: dict[str, Any] = {"usage": "client  service  qty\nAcme  EDR  3\nBirch  EDR  3", "services": "service  price\nEDR  10.00"}
+    month = run_month(**given, clients="client  currency\nAcme  CAD\nBirch  -")
+    found = {row["client_id"]: row for row in month.findings}
+    assert (found["Birch"]["monthly_impact"], found["Birch"]["currency"]) == (Decimal("30.00"), "USD")
+    assert (found["Acme"]["monthly_impact"], found["Acme"]["currency"]) == (None, "CAD")
+    assert found["Acme"]["explanation"].endswith("no agreement line bills them: no list price in CAD is known.")
+
+
+def test_t43_t98_a_price_model_in_the_book_s_currency_prices_no_line_in_another() -> None:
+    rules = {"services": {"EDR": {"price": {"model": "per_unit", "price": "4.00"}}}}
+    usage, lines = "client  service  qty\nAcme  EDR  7", "client  service  qty  price  cost\nAcme  EDR  5  5.00  9.00"
+    (here,) = [row for row in run_month(lines, usage=usage, rules=rules).findings if row["kind"] == "under_billed"]
+    assert here["monthly_impact"] == Decimal("8.00")
+    abroad = run_month(lines, usage=usage, rules=rules, **IN_CAD).findings
+    assert [(row["kind"], row["variance_qty"], row["monthly_impact"], row["cost_impact"]) for row in abroad] == [
+        ("under_billed", Decimal(2), None, None)
+    ]
+    assert abroad[0]["explanation"].endswith("an unknown amount lost. Its price model is not in CAD.")
+
+
+@pytest.mark.parametrize(
+    ("terms", "credit"),
+    [
+        ("monthly  1  USD", "-15.00"),  # the cell's own cycle and currency: both are one sum
+        ("yearly  12  USD", "-5.00"),
+        ("abroad  1  CAD", "-5.00"),
+    ],
+)
+def test_t33_credits_of_another_cycle_or_currency_are_never_added_up(terms: str, credit: str) -> None:
+    name, cycle, currency = terms.split()
+    agreements = f"agreement  client  cycle  currency\ncare  Acme  1  USD\n{name}  Acme  {cycle}  {currency}"
+    lines = f"client  service  qty  price  agreement\nAcme  EDR  5  20.00  care\nAcme  EDR  1  -5.00  care\nAcme  EDR  1  -10.00  {name}"
+    month = run_month(lines, usage="client  service  qty\nAcme  EDR  5", agreements=agreements)
+    assert month.cell("Acme", "EDR")["credit_amount"] == Decimal(credit)

@@ -8,7 +8,7 @@ import pytest
 
 from reconlib.errors import SettingsError
 from reconlib.month import open_month
-from reconlib.settings import Params, parse, read_ledger_url, read_yaml
+from reconlib.settings import Params, parse, read_environ, read_ledger_url, read_yaml
 
 BOOK = {"book": "tiny", "sources": {"psa": {"connector": "file"}}}
 
@@ -109,3 +109,11 @@ def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path, text: 
     path.write_text(text, "utf-8")
     with pytest.raises(SettingsError, match=f"tiny.yaml line {line}: key '(book|psa|connector)' stands twice"):
         read_yaml(path, Params)
+
+
+def test_a_secrets_file_that_is_no_utf_8_is_refused_without_its_content(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("PAX8_CLIENT_SECRET=s3cr3t\xe9\n".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"\.env cannot be read") as stopped:
+        read_environ({}, tmp_path)
+    assert "s3cr3t" not in str(stopped.value)
+    assert stopped.value.__cause__ is None
