@@ -1,4 +1,4 @@
-"""What to change in the PSA, from approved findings, and whether the changes of earlier months arrived (FIELD.md T102, T103, T112, T114).
+"""What to change in the PSA, from approved findings, and whether the changes of earlier months arrived (T102, T103, T112, T114).
 
 A change sets the quantity of one line, adds a line or cancels one; it never touches a price. Together the changes of a finding move the
 billed quantity by exactly what was decided.

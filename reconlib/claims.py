@@ -1,4 +1,4 @@
-"""Which part of a split tenant a usage record belongs to, as SQL expressions (FIELD.md T32).
+"""Which part of a split tenant a usage record belongs to, as SQL expressions (T32).
 
 Built through sqlglot as the conditions of count rules are: what people wrote becomes quoted literals, never text of a script.
 """

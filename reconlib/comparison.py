@@ -1,4 +1,4 @@
-"""Contracted, billed, purchased, used and expected, client by client and service by service (FIELD.md 2.1, 2.3, 2.5).
+"""Contracted, billed, purchased, used and expected, client by client and service by service (docs/rules.md).
 
 ``comparison.sql`` makes the numbers and the status; here each cell gets its money, divided once and rounded by name.
 """

@@ -1,4 +1,4 @@
-"""From usage records and purchases to counts (FIELD.md 2.3, 2.4); the rules become small tables, ``counting.sql`` does the rest."""
+"""From usage records and purchases to counts (docs/rules.md); the rules become small tables, ``counting.sql`` does the rest."""
 
 from __future__ import annotations
 

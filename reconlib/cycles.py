@@ -1,4 +1,4 @@
-"""The days a billing cycle or term runs over: month ends, windows in advance and in arrears, co-termination (FIELD.md T80, T81, T90, T109).
+"""The days a billing cycle or term runs over: month ends, windows in advance and in arrears, co-termination (T80, T81, T90, T109).
 
 Dates a vendor states are read from its file. These are for what no file states, and to warn where a file says otherwise (T81).
 """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 Key = tuple[str, str]  # client, service
 ZERO = Decimal(0)
-MARK_PCT = 10  # a client whose billing moved so far is marked (FIELD.md 2.9)
+MARK_PCT = 10  # a client whose billing moved so far is marked (docs/rules.md)
 ASSUMPTION = "the lines stayed as they were set, at the price they had then"
 _SET_ASIDE = ("dismissed", "excluded")
 _NOT_BILLED = ("proration_helper", "cost_only")  # lines that bill a part of a month once, or nothing
@@ -106,7 +106,7 @@ def _money(old: Billing | None, new: Billing | None, currency: str) -> Row:
 def recent_change(billing_before: Mapping[Key, Billing], billing_after: Mapping[Key, Billing], names: Mapping[str, str]) -> pa.Table:
     """How far each client's monthly billing moved since the month before, marked from 10 % on. Returns RECENT_CHANGES.
 
-    The share is of this month's billing (FIELD.md 2.9). A client with a price that is not known has no sum.
+    The share is of this month's billing (docs/rules.md). A client with a price that is not known has no sum.
     """
     sums: dict[tuple[str, str], list[Decimal | None]] = {}
     for index, billing in enumerate((billing_before, billing_after)):
@@ -125,7 +125,7 @@ def recent_change(billing_before: Mapping[Key, Billing], billing_after: Mapping[
 
 
 def metrics(cells: pa.Table) -> pa.Table:
-    """The field's two figures of a month: seat-count variance rate and coverage score (FIELD.md 2.9). Returns METRICS.
+    """The field's two figures of a month: seat-count variance rate and coverage score (docs/rules.md). Returns METRICS.
 
     Pairs whose expected count is not known are in neither side of the rate; a client with such a pair is not clean.
     """

@@ -1,4 +1,4 @@
-"""Exact quantities and money: decimals from the wire to the page, rounded once, by a named rule (FIELD.md T10, T78)."""
+"""Exact quantities and money: decimals from the wire to the page, rounded once, by a named rule (T10, T78)."""
 
 from __future__ import annotations
 

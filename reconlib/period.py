@@ -1,4 +1,4 @@
-"""The billing month: its days, neighbours and the day a change takes effect (FIELD.md T2, T102)."""
+"""The billing month: its days, neighbours and the day a change takes effect (T2, T102)."""
 
 from __future__ import annotations
 

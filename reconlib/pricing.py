@@ -1,4 +1,4 @@
-"""What a quantity costs a client a month, under every price model (FIELD.md T33, T40–T43, T120).
+"""What a quantity costs a client a month, under every price model (T33, T40–T43, T120).
 
 Amounts are exact until the last step: tiers are multiplied and added, a difference is taken between two exact amounts, and only then is it
 rounded, once. A tiered price is never applied as a volume price or the other way round (T41).

@@ -1,4 +1,4 @@
-"""Vendor products that count for another service for one client than for everybody else (FIELD.md T130).
+"""Vendor products that count for another service for one client than for everybody else (T130).
 
 The exception is one client's: elsewhere the product counts as before. There it counts in full for the named service, and for no other.
 """

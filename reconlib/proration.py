@@ -1,4 +1,4 @@
-"""Part of a price for part of a cycle, by a named convention (FIELD.md T73, T90, T91, T104–T108, T111, T112).
+"""Part of a price for part of a cycle, by a named convention (T73, T90, T91, T104–T108, T111, T112).
 
 Systems differ by a day: 22.00 a month from 15 March on is 12.06 by one and 11.35 by another (T104, T105). So a convention is always named:
 
@@ -122,7 +122,7 @@ def prorate_all(
     rounding: Rounding = "half_up",
     vendor_amount: Decimal | None = None,
 ) -> list[Prorated]:
-    """Every convention side by side, and by how much each differs from a vendor's line (FIELD.md section 4, 11).
+    """Every convention side by side, and by how much each differs from a vendor's line.
 
     Raises:
         DataError: ``start`` outside the cycle.

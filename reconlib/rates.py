@@ -1,4 +1,4 @@
-"""Recorded exchange rates: what a person wrote in params, with its day and its source; never a live one (FIELD.md T98).
+"""Recorded exchange rates: what a person wrote in params, with its day and its source; never a live one (T98).
 
 They serve one purpose: the MSP's cost in one currency beside the client's price in another. A vendor charge's own conversion uses the
 rate printed on the charge (``vendor_charges.exchange_rate``), never one of these.

@@ -1,4 +1,4 @@
-"""Terms that end soon, and the last day on which seats nobody uses can be given back (FIELD.md T85–T87).
+"""Terms that end soon, and the last day on which seats nobody uses can be given back (T85–T87).
 
 Inside a term the quantity cannot go down. It can on the day of renewal; at Microsoft (new commerce) for seven days more, 168 hours. Whoever
 misses that day pays for another term. The window is granted only where the product's part number is Microsoft's own: elsewhere the renewal

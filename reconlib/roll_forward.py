@@ -3,7 +3,7 @@
 The month is compared twice: on counts before the invoices go out, and again about the 8th, when vendors' invoices and late records are
 there. Both passes are as of the same day. What differs is named and never written into the month that is invoiced: it is proposed as a
 back-charge or a credit on the next invoice, or waits where nobody can know yet. A number that one pass lacks makes the row unknown, never
-zero (T1). Source: FIELD.md T3, T7, T110, T114.
+zero (T1). Source: docs/rules.md T3, T7, T110, T114.
 """
 
 from __future__ import annotations

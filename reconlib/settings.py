@@ -1,4 +1,4 @@
-"""What people write by hand: params of a book, and where its secrets come from (DESIGN section 5).
+"""What people write by hand: params of a book, and where its secrets come from.
 
 Unknown keys are errors. Secrets come from the environment, a ``.env`` beside the params, or the OS keyring; never from params.
 """

@@ -1,7 +1,7 @@
-"""Write-once evidence: a vendor's pages exactly as received, with the requests that asked for them and a manifest (DESIGN section 5).
+"""Write-once evidence: a vendor's pages exactly as received, with the requests that asked for them and a manifest.
 
 How one is written: ``snapshot_writing``. It is never changed, every byte is checked when it is read, and equal bytes have equal ids.
-Only a complete snapshot may be counted: a failed one is kept as evidence of what was read before the failure (FIELD.md T1).
+Only a complete snapshot may be counted: a failed one is kept as evidence of what was read before the failure (T1).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One tenant that serves several clients: its usage told apart by domain, group or any field (FIELD.md T32).
+"""One tenant that serves several clients: its usage told apart by domain, group or any field (T32).
 
 Each part of a tenant becomes a vendor account of its own, ``<account>/<part>``, that maps as every account does. What no part claims stays
 on the tenant's own account: the remainder, held to the same gates. Whose a record is, is one column of ``usage_records``, worked out in the

@@ -1,4 +1,4 @@
-"""The steps of a month, one direction only (DESIGN section 3): sync, mapping, comparison, sign-off.
+"""The steps of a month, one direction only: sync, mapping, comparison, sign-off.
 
 Each reads its inputs from disk, writes its product to ``<workspace>/periods/<period>/<step>/`` and returns it, so that any step can be
 run again from what stands there. The stages themselves are pure and know nothing of disk, network or clock.

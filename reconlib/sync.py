@@ -1,6 +1,6 @@
 """Read every source of the month into snapshots; one source that fails is marked, and the others carry on.
 
-Here, and only here, a failed source does not end the run: it is not counted (FIELD.md T1), and the run ends non-zero.
+Here, and only here, a failed source does not end the run: it is not counted (T1), and the run ends non-zero.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What forbids that two names are taken for one product without a person: attributes that disagree, in words (FIELD.md T28).
+"""What forbids that two names are taken for one product without a person: attributes that disagree, in words (T28).
 
 Term and billing plan left unsaid are not known. A segment, an add-on, a plan number, a size or "no Teams" left unsaid is "none": Business
 Premium is not Business Premium (Nonprofit).

@@ -1,4 +1,4 @@
-"""One cell of an export as text, exact number, day, cycle or month; what cannot be read says why (FIELD.md T8, T10).
+"""One cell of an export as text, exact number, day, cycle or month; what cannot be read says why (T8, T10).
 
 A text cell passes through as it stands: a formula, markup or control character is data here, and is escaped where it is shown.
 """

@@ -1,7 +1,7 @@
 """Fields picked out of a vendor's records by dotted path: what is missing stops the source, what is unreadable rejects the row.
 
 A required field that is absent means the vendor changed the shape, and reading on would count wrong: ShapeError. A field that is there but
-cannot be read costs one row, which is returned as a Reject with its evidence. Numbers are exact, days are UTC days (FIELD.md T8).
+cannot be read costs one row, which is returned as a Reject with its evidence. Numbers are exact, days are UTC days (T8).
 """
 
 from __future__ import annotations

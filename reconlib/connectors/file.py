@@ -1,4 +1,4 @@
-"""Exports as a source: CSV, XLSX and JSON files, each read by an import profile (FIELD.md T2, T5, T9–T12).
+"""Exports as a source: CSV, XLSX and JSON files, each read by an import profile (T2, T5, T9–T12).
 
 The profile travels with the bytes into the snapshot, so that a month is read the same way years later. A file that cannot be
 trusted stops its source before anything is kept; a row that cannot be used becomes a reject, never a gap.

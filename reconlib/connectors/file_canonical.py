@@ -1,4 +1,4 @@
-"""One record of an export as canonical rows: the record itself and what it names (FIELD.md T28).
+"""One record of an export as canonical rows: the record itself and what it names (T28).
 
 Where an export carries no ids, ids are the names themselves: two rows that name a client the same are the same client.
 """

@@ -1,4 +1,4 @@
-"""Rows of an export as records: columns found by their accepted names, cells read by what they should hold (FIELD.md T2, T9)."""
+"""Rows of an export as records: columns found by their accepted names, cells read by what they should hold (T2, T9)."""
 
 from __future__ import annotations
 

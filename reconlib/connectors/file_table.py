@@ -1,4 +1,4 @@
-"""The bytes of an export as one header and its rows; a file that is empty, cut or has no header is refused (FIELD.md T5)."""
+"""The bytes of an export as one header and its rows; a file that is empty, cut or has no header is refused (T5)."""
 
 from __future__ import annotations
 

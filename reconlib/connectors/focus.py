@@ -2,7 +2,7 @@
 
 Grain: one charge a sub account, service, charge category and class, invoice and currency, summed exactly over its rows; a month of millions
 of rows becomes hundreds of charges, and ``find_rows`` leads from each back to the rows it sums. BilledCost is read and never EffectiveCost:
-a reservation costs when it is charged, and its use costs nothing (FIELD.md T99). Tax has an amount of its own and none that counts (T117).
+a reservation costs when it is charged, and its use costs nothing (T99). Tax has an amount of its own and none that counts (T117).
 Rows of another billing period are left aside with their number (T2). An export has no row ids: two files that overlap cannot be told apart.
 Source: FOCUS specification, columns; dates end where the next begins.
 """

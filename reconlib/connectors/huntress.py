@@ -1,6 +1,6 @@
 """Huntress: organisations, one record an agent, and each organisation's count of identities and learners.
 
-A page names the next by ``pagination.next_page_token``; 60 requests a minute, sliding. A count of zero is a count (FIELD.md T1).
+A page names the next by ``pagination.next_page_token``; 60 requests a minute, sliding. A count of zero is a count (T1).
 Source: vendor's REST API v1.
 """
 

@@ -1,4 +1,4 @@
-"""Microsoft Graph: licences assigned in each customer's tenant. What was bought is the distributor's to say (FIELD.md T29).
+"""Microsoft Graph: licences assigned in each customer's tenant. What was bought is the distributor's to say (T29).
 
 The partner's contracts name the tenants; each tenant is read with a token of its own, which is sent nowhere else.
 Source: Microsoft Graph v1.0, "List contracts" and "List subscribedSkus".

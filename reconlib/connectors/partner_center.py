@@ -2,7 +2,7 @@
 
 Lines come through an export: asked for, waited for, then fetched as compressed files from a store Microsoft leases for half a day. The
 lease's signature is a credential: it is kept nowhere, and goes to that store alone, which gets no token. Invoices of a month appear from
-the 6th to the 8th of the next (FIELD.md T7); before, the unbilled lines stand for them and may still change.
+the 6th to the 8th of the next (T7); before, the unbilled lines stand for them and may still change.
 Source: Microsoft Graph v1.0, partner billing reports; Partner Center, "Get a collection of invoices".
 """
 

@@ -1,4 +1,4 @@
-"""The reconciliation file of Partner Center as a person downloads it: CSV, plain or gzip, columns in either naming (FIELD.md T5, T9–T11).
+"""The reconciliation file of Partner Center as a person downloads it: CSV, plain or gzip, columns in either naming (T5, T9–T11).
 
 The same lines as the exports of ``partner_center``, read by the same builder; invoice heads are in no file, so nothing proves it whole.
 Source: Partner Center, "Use the reconciliation files".

@@ -1,4 +1,4 @@
-"""Microsoft Partner Center: what was bought, each customer's subscriptions with seats, term and end of commitment (FIELD.md T28, T52, T53).
+"""Microsoft Partner Center: what was bought, each customer's subscriptions with seats, term and end of commitment (T28, T52, T53).
 
 A source of its own beside ``partner_center``, which reads what is charged: an invoice line's subscription id is not the one listed here
 (T29), so the two meet by client and service; and an app that may read invoices only goes on reading them. The list says what is there now,

@@ -1,4 +1,4 @@
-"""One line of a Partner Center reconciliation file as a vendor charge, whatever its columns are called (FIELD.md T8–T10, T28, T82, T101).
+"""One line of a Partner Center reconciliation file as a vendor charge, whatever its columns are called (T8–T10, T28, T82, T101).
 
 The file and the exports of Microsoft Graph hold the same line, one with ``BillableQuantity`` as a column, the other with
 ``billableQuantity`` as a key; renamed columns keep their meaning, and percentages that became rates keep their value (T9).

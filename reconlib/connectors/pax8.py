@@ -1,7 +1,7 @@
 """Pax8: companies, products, the subscriptions the distributor charges for, and what it charges.
 
 Pages are 0-based and end by ``totalPages``. One product with two billing or commitment terms is two products, because the term is priced
-(FIELD.md T28). Costs are brought to a month. Source: vendor's partner endpoints v1.
+(T28). Costs are brought to a month. Source: vendor's partner endpoints v1.
 """
 
 from __future__ import annotations

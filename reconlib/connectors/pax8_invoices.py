@@ -1,4 +1,4 @@
-"""What Pax8 charges: items of its invoices, and of the draft before there is one, as vendor charges (FIELD.md T7, T19, T28, T117).
+"""What Pax8 charges: items of its invoices, and of the draft before there is one, as vendor charges (T7, T19, T28, T117).
 
 An item says less than a subscription: its term is the billing term only. It lands on the subscription's own vendor product where it names a
 listed subscription of the same product, else on the product without a term. A draft leaves out usage that is billed in arrears; the usage

@@ -1,4 +1,4 @@
-"""What an import profile may say about one kind of export: its table, its columns, its numbers and dates (FIELD.md T5, T9–T12).
+"""What an import profile may say about one kind of export: its table, its columns, its numbers and dates (T5, T9–T12).
 
 A profile is a YAML file people write once per export and keep; ``params/profiles/README.md`` shows every key.
 """

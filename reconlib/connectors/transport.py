@@ -1,6 +1,6 @@
 """The one door to vendors: authenticated questions that wait when asked, give up in time, and never carry a secret elsewhere.
 
-Held here for every connector (DESIGN section 6): credentials stay on the origin they were given for, redirects and next links to another
+Held here for every connector: credentials stay on the origin they were given for, redirects and next links to another
 origin stop the source, retries and pages are bounded, and no message or log line shows a query or a secret.
 """
 

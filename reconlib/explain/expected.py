@@ -1,4 +1,4 @@
-"""How what should be billed came about, step by step, from the count to the expected quantity (FIELD.md T34–T39, T47, T56, T65–T67, T86).
+"""How what should be billed came about, step by step, from the count to the expected quantity (T34–T39, T47, T56, T65–T67, T86).
 
 The numbers are those comparison.sql made on the way; here they are only put in order and named. Each step says what it did to the number
 before it, and the last one is the expected quantity, or the explanation stops.

@@ -1,4 +1,4 @@
-"""The money of a finding, written out: what was multiplied with what, divided by what, and from which price (FIELD.md T43, T98, T112)."""
+"""The money of a finding, written out: what was multiplied with what, divided by what, and from which price (T43, T98, T112)."""
 
 from __future__ import annotations
 

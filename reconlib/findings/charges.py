@@ -1,4 +1,4 @@
-"""What the audit of the vendors' charges found, as findings (FIELD.md T6, T19, T29, T70–T101)."""
+"""What the audit of the vendors' charges found, as findings (T6, T19, T29, T70–T101)."""
 
 from __future__ import annotations
 

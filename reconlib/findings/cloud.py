@@ -1,4 +1,4 @@
-"""Cloud cost passed on with a markup: what the vendor charged against what the lines come to, in money (FIELD.md T1, T99, T117).
+"""Cloud cost passed on with a markup: what the vendor charged against what the lines come to, in money (T1, T99, T117).
 
 Such a service has no count. What should be billed is the sum of the charges of its products, tax excluded, with the markup; what is billed
 is quantity × price of its lines, credits beside them included (T33). Nothing is said in money unless all its sources were received whole.

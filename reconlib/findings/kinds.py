@@ -1,4 +1,4 @@
-"""Kinds of findings, what they are made of, and the row every check starts from (FIELD.md section 6)."""
+"""Kinds of findings, what they are made of, and the row every check starts from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sold below its cost: the money a client pays, credits taken off, against what the units cost (FIELD.md T33, T40–T43, T98).
+"""What is sold below its cost: the money a client pays, credits taken off, against what the units cost (T33, T40–T43, T98).
 
 Prices and costs are those of the comparison, a month and in the agreement's currency; a purchase in another currency without a recorded
 rate is not compared. What is never billed, or taken out by a contract, has no margin.

@@ -1,4 +1,4 @@
-"""What a client pays for a service: its lines at their own prices, the credits beside them taken off (FIELD.md T17, T33, T112).
+"""What a client pays for a service: its lines at their own prices, the credits beside them taken off (T17, T33, T112).
 
 The comparison carries one price a client and service, that of the line a change would go to, and the sum of its credits on the
 same terms. Where lines differ in price, only the lines themselves say what is paid.

@@ -1,4 +1,4 @@
-"""Prices that are odd: against other clients, the catalogue, and the rise a contract allows (FIELD.md T33, T88, T89, T120).
+"""Prices that are odd: against other clients, the catalogue, and the rise a contract allows (T33, T88, T89, T120).
 
 A price is only shown, never changed: no cost and no finding of this file ever becomes a change (T119). Prices are without tax (T117).
 Compared are lines that are billed by quantity at a price of their own. A flat fee is negotiated with each client, and a price model states

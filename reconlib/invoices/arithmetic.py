@@ -1,4 +1,4 @@
-"""One vendor line against its own arithmetic: price × units × rate, and the price against the days charged (FIELD.md T72–T80, T95–T98).
+"""One vendor line against its own arithmetic: price × units × rate, and the price against the days charged (T72–T80, T95–T98).
 
 Microsoft rounds in ways its pages contradict (T78), so a line is right within a coin a unit; equality to the cent is never asked for.
 """

@@ -1,4 +1,4 @@
-"""The audit of a month's vendor charges: every line, every invoice, every subscription, and who pays for it (FIELD.md T6, T19, T70–T101).
+"""The audit of a month's vendor charges: every line, every invoice, every subscription, and who pays for it (T6, T19, T70–T101).
 
 Pure: tables in, one table out. Lines that only say what was used are read in pieces and never kept; seats are worked out a subscription
 at a time, so memory follows the number of subscriptions and not the length of an invoice.

@@ -1,4 +1,4 @@
-"""What kind of charge a line is, by the vendor's own word; a word nobody knows passes through and is named (FIELD.md 2.6, T100).
+"""What kind of charge a line is, by the vendor's own word; a word nobody knows passes through and is named (T100).
 
 Sources: Partner Center "Reconciliation file charge types" (new commerce and legacy), Pax8 invoice items, Sherweb payable charges,
 FOCUS ChargeCategory.

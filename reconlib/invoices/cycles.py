@@ -1,4 +1,4 @@
-"""Days and months of charge cycles, terms and the window in which seats may go down (FIELD.md T71, T80–T87).
+"""Days and months of charge cycles, terms and the window in which seats may go down (T71, T80–T87).
 
 Dates are read from the vendor's lines; what is worked out here only fills what a line does not say, and every reading a source allows.
 """

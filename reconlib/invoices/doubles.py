@@ -1,4 +1,4 @@
-"""Days of one subscription charged twice, and two subscriptions of one product where a plan was changed (FIELD.md T93)."""
+"""Days of one subscription charged twice, and two subscriptions of one product where a plan was changed (T93)."""
 
 from __future__ import annotations
 

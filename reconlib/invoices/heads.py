@@ -1,4 +1,4 @@
-"""Every invoice's lines against what its head says they add up to (FIELD.md T6, T94, T97)."""
+"""Every invoice's lines against what its head says they add up to (T6, T94, T97)."""
 
 from __future__ import annotations
 

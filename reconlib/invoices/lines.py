@@ -1,4 +1,4 @@
-"""Lines tallied by invoice, account and product, and the words the audit has for them (FIELD.md T72, T78, 2.6)."""
+"""Lines tallied by invoice, account and product, and the words the audit has for them (T72, T78)."""
 
 from __future__ import annotations
 

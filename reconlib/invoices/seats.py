@@ -1,4 +1,4 @@
-"""Seats a subscription is charged for, from lines that state them without a sign and in no order (FIELD.md T70, T74–T77, T83, T92).
+"""Seats a subscription is charged for, from lines that state them without a sign and in no order (T70, T74–T77, T83, T92).
 
 A change of seats is two lines: the old seats refunded, the new ones charged. So the seats on a day are charged minus refunded, over the
 lines whose days hold it, from the last line on that began a cycle.

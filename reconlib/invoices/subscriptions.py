@@ -1,4 +1,4 @@
-"""Every subscription the vendors charge for: its seats on the as-of day and what a seat costs a month (FIELD.md T71, T72, T75, T84)."""
+"""Every subscription the vendors charge for: its seats on the as-of day and what a seat costs a month (T71, T72, T75, T84)."""
 
 from __future__ import annotations
 

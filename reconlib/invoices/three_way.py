@@ -1,6 +1,6 @@
 """Seats charged against seats bought, and their cost against the purchase's, by ids where they meet and by client and product where not.
 
-The subscription's id in a vendor's file need not be the one its portal shows (FIELD.md T29): what meets only by account and product, or by
+The subscription's id in a vendor's file need not be the one its portal shows (T29): what meets only by account and product, or by
 client and service, says so and is trusted less. What no purchase list speaks of is unchecked, never zero (T1).
 """
 

@@ -1,4 +1,4 @@
-"""Charges nobody is billed for, and charges of accounts and products nobody mapped (FIELD.md T19, T22)."""
+"""Charges nobody is billed for, and charges of accounts and products nobody mapped (T19, T22)."""
 
 from __future__ import annotations
 

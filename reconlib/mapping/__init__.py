@@ -1,4 +1,4 @@
-"""Which client a vendor account belongs to, and which service a vendor product counts for (FIELD.md 2.2, docs/mapping.md).
+"""Which client a vendor account belongs to, and which service a vendor product counts for (docs/mapping.md).
 
 Only a person's decision, a rule, a stable id, or a name that is equal character for character and unique on both sides maps (T21).
 Everything else is a suggestion that waits, however sure it looks; what is mapped is audited against the evidence all the same.

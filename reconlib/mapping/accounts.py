@@ -1,4 +1,4 @@
-"""Every vendor account with its client: what stands, what the evidence suggests, and where the two disagree (FIELD.md T14, T21, T25).
+"""Every vendor account with its client: what stands, what the evidence suggests, and where the two disagree (T14, T21, T25).
 
 The first that applies stands: a person's decision, a rule that names the account's client, the PSA id the account carries, the Microsoft
 tenant it shares with an account that stands, the client it had last month under the same id, a name equal character for character and

@@ -1,4 +1,4 @@
-"""What changed at the vendor since last month: a renamed account, a known name under a new id, an account that is gone (FIELD.md T25)."""
+"""What changed at the vendor since last month: a renamed account, a known name under a new id, an account that is gone (T25)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people decided about one account or product, and whether it still stands on what they saw (FIELD.md T25, T125).
+"""What people decided about one account or product, and whether it still stands on what they saw (T25, T125).
 
 A rejection and an accepted contradiction hold as long as both sides look as they did: name, domain, ids. What changed is asked again.
 """

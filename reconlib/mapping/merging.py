@@ -1,4 +1,4 @@
-"""What stands and what the evidence says, put together as one row: state, verdict, reason (FIELD.md T21, T25).
+"""What stands and what the evidence says, put together as one row: state, verdict, reason (T21, T25).
 
 The evidence never changes a state but from unmapped to suggested. It may contradict what is mapped, which is said and held at the gate.
 """

@@ -1,6 +1,6 @@
 """Which left row (what we own) each right row (what a vendor calls it) is, why, and how sure that is.
 
-``suggest_links`` is the matcher; docs/matching.md says how it judges. It suggests; people and stable ids decide (FIELD.md T21).
+``suggest_links`` is the matcher; docs/matching.md says how it judges. It suggests; people and stable ids decide (T21).
 
 Example:
     >>> import pandas as pd

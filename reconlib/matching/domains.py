@@ -1,4 +1,4 @@
-"""What a web or mail domain says of its owner's name: evidence, never a key (FIELD.md T24).
+"""What a web or mail domain says of its owner's name: evidence, never a key (T24).
 
 Public mail domains, sites where anybody has a page, and the MSP's own domain are no evidence.
 Suffixes come from tldextract's packaged list; nothing is fetched.

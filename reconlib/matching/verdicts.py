@@ -1,4 +1,4 @@
-"""What may be done with a link: AUTO, PROPOSE, UNMATCHED or CONTRADICTION (docs/matching.md; FIELD.md T21, T24).
+"""What may be done with a link: AUTO, PROPOSE, UNMATCHED or CONTRADICTION (docs/matching.md; T21, T24).
 
 AUTO needs more than a high probability: a margin, no conflict, and an id, or a name that is the same and that nobody else has, or two kinds
 of evidence that do not come from each other: one contact and a name of which no word is left over, or two and words left over on one side.

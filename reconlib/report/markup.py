@@ -1,7 +1,7 @@
 """Safe HTML for vendor text: every value is escaped, and only what is built here is marked as ours.
 
 A page shows an output's HTML only when the output's *metadata* carries ``MARK``; text inside a vendor's value can never set it,
-so a client called ``<script>`` stays a client (DESIGN section 6).
+so a client called ``<script>`` stays a client.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Decisions of people as data: recorded in the ledger, bound to what was seen, folded back into the month (FIELD.md T124, T125, T130)."""
+"""Decisions of people as data: recorded in the ledger, bound to what was seen, folded back into the month (T124, T125, T130)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Accepting many suggestions at once: first a preview that lists each of them with its money, then one ordinary decision for each.
 
 Nothing is accepted in bulk that speaks against itself: no row with a conflict, no contradiction of a mapping that stands, nothing that has
-no suggestion. What is left out is counted, with the reason (FIELD.md T21: a suggestion never decides by itself).
+no suggestion. What is left out is counted, with the reason (T21: a suggestion never decides by itself).
 """
 
 from __future__ import annotations

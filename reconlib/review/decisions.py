@@ -1,4 +1,4 @@
-"""One decision of one person, checked and appended to the ledger with the values it was made on (FIELD.md section 6, T125, T130)."""
+"""One decision of one person, checked and appended to the ledger with the values it was made on (docs/rules.md T125, T130)."""
 
 from __future__ import annotations
 

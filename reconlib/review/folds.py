@@ -1,4 +1,4 @@
-"""What stands decided: pure folds over the ledger's events (FIELD.md T31, T124, T125, T130).
+"""What stands decided: pure folds over the ledger's events (T31, T124, T125, T130).
 
 A decision applies from its billing month on, so an old month can be run again with what was known of it. Later months win over earlier
 ones, then later events over earlier ones.

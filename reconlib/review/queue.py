@@ -1,4 +1,4 @@
-"""The queue of undecided things as a CSV an analyst fills in, and its way back into the ledger: all rows, or none (FIELD.md T4, T125)."""
+"""The queue of undecided things as a CSV an analyst fills in, and its way back into the ledger: all rows, or none (T4, T125)."""
 
 from __future__ import annotations
 

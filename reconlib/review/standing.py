@@ -1,4 +1,4 @@
-"""Whether a decision is new: beside what stands, beside another of its file, beside what came meanwhile (FIELD.md T125)."""
+"""Whether a decision is new: beside what stands, beside another of its file, beside what came meanwhile (T125)."""
 
 from __future__ import annotations
 

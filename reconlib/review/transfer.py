@@ -1,4 +1,4 @@
-"""Mapping decisions of one book, as a CSV, and their way into another book's ledger (FIELD.md T14, T21, T31).
+"""Mapping decisions of one book, as a CSV, and their way into another book's ledger (T14, T21, T31).
 
 What is carried is what people decided and what still stands. A vendor account is the same in another book only by its id at the same kind
 of source; a client or service by the PSA's id only in the same PSA and with the same code or name, else by a code or name that is equal

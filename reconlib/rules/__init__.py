@@ -1,4 +1,4 @@
-"""Rules as people write them: which usage counts for which service, what should be billed, and at what price (FIELD.md 2.3–2.8)."""
+"""Rules as people write them: which usage counts for which service, what should be billed, and at what price (docs/rules.md)."""
 
 from reconlib.rules.accounts import Part, ProductOverride, TenantSplit
 from reconlib.rules.book import (

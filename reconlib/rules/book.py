@@ -106,7 +106,7 @@ class Override(Strict):
 
 
 class Expected(Strict):
-    """Services a client must have once it has another: what a standard is sold with (FIELD.md 1.4, 50)."""
+    """Services a client must have once it has another: what a standard is sold with."""
 
     with_service: Text
     services: list[Text]

@@ -1,4 +1,4 @@
-"""How units are counted: from which sources, which of them, and how a count becomes a billable number (FIELD.md 2.3–2.5)."""
+"""How units are counted: from which sources, which of them, and how a count becomes a billable number (docs/rules.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client or service a rule means by an id or a code (FIELD.md T14: what is in the recycle bin does not stand in for what is not)."""
+"""The client or service a rule means by an id or a code (T14: what is in the recycle bin does not stand in for what is not)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How units become money: price models, escalators, and what counts as an outlier (FIELD.md T40–T43, T89, T120)."""
+"""How units become money: price models, escalators, and what counts as an outlier (T40–T43, T89, T120)."""
 
 from __future__ import annotations
 

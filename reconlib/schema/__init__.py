@@ -1,4 +1,4 @@
-"""The tables every stage reads and writes: the only list of columns (DESIGN section 5).
+"""The tables every stage reads and writes: the only list of columns.
 
 Quantities and money are ``DECIMAL(18, 6)``, never float; dates are days, ``_at`` is UTC. A null is "not known", never zero (T1).
 ``evidence`` walks a row back to bytes: ``source/snapshot id/p<page>/r<record>``, several separated by a space.

@@ -57,7 +57,7 @@ CHRONIC = TableSchema(
     ("finding_id",),
     (
         required("finding_id", "the same in every month"),
-        column("kind", "text", "FIELD.md section 6; null: only its change is known"),
+        column("kind", "text", "what was found, as in GLOSSARY.md; null: only its change is known"),
         column("client_name", "text", "client"),
         column("service_name", "text", "service"),
         column("status", "text", "in the last month it was there"),

@@ -179,7 +179,7 @@ FINDINGS = TableSchema(
     ("finding_id",),
     (
         required("finding_id", "the same next month for the same client × service × kind"),
-        required("kind", "FIELD.md section 6"),
+        required("kind", "what was found, as in GLOSSARY.md"),
         column("client_id", "text", "client"),
         column("client_name", "text", "its name"),
         column("service_id", "text", "service"),

@@ -1,4 +1,4 @@
-"""The audit of what vendors charge: one row a thing that was checked (FIELD.md T6, T19, T29, T70–T101)."""
+"""The audit of what vendors charge: one row a thing that was checked (T6, T19, T29, T70–T101)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a month may be signed, by whom, and that a signed month stays as it is (FIELD.md T126–T130)."""
+"""Whether a month may be signed, by whom, and that a signed month stays as it is (T126–T130)."""
 
 from reconlib.signoff.gates import Gate, check_gates
 from reconlib.signoff.signing import (

@@ -1,4 +1,4 @@
-"""What must be so before a month is signed (FIELD.md T128, T130)."""
+"""What must be so before a month is signed (T128, T130)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a month is, who signs it, and that a signed one stays as it is (FIELD.md T126, T127, T129)."""
+"""How far a month is, who signs it, and that a signed one stays as it is (T126, T127, T129)."""
 
 from __future__ import annotations
 

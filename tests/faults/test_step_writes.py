@@ -1,4 +1,4 @@
-"""A step's product is whole whoever writes at once and whenever a writer is killed (DESIGN section 3)."""
+"""A step's product is whole whoever writes at once and whenever a writer is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every notebook is a thin, readable page (STYLE.md, "Notebooks"): checked on the files as they stand in git."""
+"""Every notebook is a thin, readable page: checked on the files as they stand in git."""
 
 from __future__ import annotations
 

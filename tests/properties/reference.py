@@ -1,4 +1,4 @@
-"""A naive reference of counting and comparison: plain loops over plain rows, written from docs/rules.md and FIELD.md section 2.
+"""A naive reference of counting and comparison: plain loops over plain rows, written from docs/rules.md.
 
 It knows nothing of the SQL and shares no arithmetic with it; the laws hold both against each other. What it leaves out: suggestions that
 wait for a decision, exchange rates, pairs of services, and the sentences.
@@ -172,7 +172,7 @@ def _total(rows: list[Row], name: str) -> Decimal | None:
 
 
 def _asked(given: Given, key: Key, billed: Row | None, measured: Row | None, exception: Any, code: str, in_use: set[str]) -> Row:
-    """What a count alone asks for, in the order of FIELD.md 2.3."""
+    """What a count alone asks for, in the order of docs/rules.md."""
     rule = given.rules.services.get(code, ServiceRule())
     nothing = dict.fromkeys(("used_qty", "purchased_qty", "committed_qty", "commitment_end_date", "vendor_cost", "vendor_currency"))
     m = measured or nothing | {"used_later": None, "bought_later": None, "count_source": None}

@@ -1,4 +1,4 @@
-"""FIELD.md T13–T18, T33, T65–T69, T86, T112, T113, T131: which lines are compared, and what a difference is worth."""
+"""T13–T18, T33, T65–T69, T86, T112, T113, T131: which lines are compared, and what a difference is worth."""
 
 from __future__ import annotations
 

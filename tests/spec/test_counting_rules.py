@@ -1,4 +1,4 @@
-"""FIELD.md T1, T3, T26–T28, T34, T39, T48, T53, T58–T61: from records to counts."""
+"""T1, T3, T26–T28, T34, T39, T48, T53, T58–T61: from records to counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a decision holds, who may sign, and what stops a signature: FIELD.md T124–T130 as tables."""
+"""How long a decision holds, who may sign, and what stops a signature: T124–T130 as tables."""
 
 from __future__ import annotations
 

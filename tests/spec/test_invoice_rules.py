@@ -1,4 +1,4 @@
-"""What vendors charge: each line's arithmetic, seats, invoice sums, and charges against what is bought and billed (FIELD.md 2.6).
+"""What vendors charge: each line's arithmetic, seats, invoice sums, and charges against what is bought and billed (docs/rules.md).
 
 Numbers of Microsoft's worked examples are those of Partner Center's page on new commerce billing scenarios.
 """
@@ -205,7 +205,7 @@ a3r  addQuantity     2022-03-25  2022-03-25  2022-04-04  20   12    -4.26   -85.
 a3c  addQuantity     2022-03-25  2022-03-25  2022-04-04  30   12    4.26    127.74   284b  6759
 """
 
-# FIELD.md's vectors: price, cycle, event day, units, printed total.
+# The field's vectors: price, cycle, event day, units, printed total.
 SEAT_VECTORS = [
     ("addQuantity", "10.08", "2021-06-18", "2021-07-17", "2021-06-20", 28, "10", "-94.08"),
     ("addQuantity", "10.08", "2021-06-18", "2021-07-17", "2021-06-20", 28, "12", "112.89"),

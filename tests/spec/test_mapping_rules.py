@@ -1,4 +1,4 @@
-"""What maps by itself, what only suggests, what changed at the vendor, and what people rejected (FIELD.md T21, T23, T25, T31)."""
+"""What maps by itself, what only suggests, what changed at the vendor, and what people rejected (T21, T23, T25, T31)."""
 
 from __future__ import annotations
 

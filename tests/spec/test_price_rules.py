@@ -1,4 +1,4 @@
-"""What a quantity costs, which prices are odd, and what a rise in a contract should have done (FIELD.md T33, T40–T43, T88, T89, T117, T119, T120)."""
+"""What a quantity costs, which prices are odd, and what a rise in a contract should have done (T33, T40–T43, T88, T89, T117, T119, T120)."""
 
 from __future__ import annotations
 

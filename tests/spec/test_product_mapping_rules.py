@@ -1,4 +1,4 @@
-"""What a product maps to by itself and what only suggests: decisions, rules, part numbers, aliases, names (FIELD.md T21, T25, T27)."""
+"""What a product maps to by itself and what only suggests: decisions, rules, part numbers, aliases, names (T21, T25, T27)."""
 
 from __future__ import annotations
 

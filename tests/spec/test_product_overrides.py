@@ -1,4 +1,4 @@
-"""FIELD.md T130: a vendor product that counts for another service for one client, with a reason and a review-by date."""
+"""T130: a vendor product that counts for another service for one client, with a reason and a review-by date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Part of a price for part of a cycle, and the days a cycle runs over (FIELD.md T73, T79–T81, T90, T91, T104–T109, T111, T112)."""
+"""Part of a price for part of a cycle, and the days a cycle runs over (T73, T79–T81, T90, T91, T104–T109, T111, T112)."""
 
 from __future__ import annotations
 

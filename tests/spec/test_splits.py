@@ -1,4 +1,4 @@
-"""FIELD.md T32, and many accounts of one client: whose the units of a vendor account are."""
+"""T32, and many accounts of one client: whose the units of a vendor account are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FIELD.md T27, T34–T39, T46–T49, T55–T58, T62, T86, T87, T110, T121–T123: what is counted, committed, allowed and expected beside a plain count."""
+"""T27, T34–T39, T46–T49, T55–T58, T62, T86, T87, T110, T121–T123: what is counted, committed, allowed and expected beside a plain count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What time does to a month: two passes, late counts, months in a row, renewals ahead. FIELD.md T3, T7, T85, T87, T110, T114, T118, T131."""
+"""What time does to a month: two passes, late counts, months in a row, renewals ahead. T3, T7, T85, T87, T110, T114, T118, T131."""
 
 from __future__ import annotations
 

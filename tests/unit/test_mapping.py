@@ -1,4 +1,4 @@
-"""Mapping: what maps by itself, what only suggests, and what a person decided (FIELD.md T14, T21, T24, T27)."""
+"""Mapping: what maps by itself, what only suggests, and what a person decided (T14, T21, T24, T27)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tenant of several clients in a book on disk: from the rule to decisions, gates, the explanation and the bytes (FIELD.md T32)."""
+"""A tenant of several clients in a book on disk: from the rule to decisions, gates, the explanation and the bytes (T32)."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ UNDER, OVER = ("under_billed", "new_revenue"), ("over_billed", "orphan_line")
 NOT_COMPARABLE = ("no_count", "no_source", "not_comparable")
 MATCHED = ("matched", "matched_within_tolerance", "flat", "cloud", "covered", "timing", "own_use", "ignored", "not_resold")
 _NO_NUMBERS = ("no_count", "no_source", "currency_or_cycle_mismatch")
-SURE = Decimal("0.9")  # from here a figure rests on a confirmed mapping and a fresh count (FIELD.md section 6)
+SURE = Decimal("0.9")  # from here a figure rests on a confirmed mapping and a fresh count
 
 
 def keep_kinds(findings: pa.Table, *kinds: str) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Locale, encodings, renamed columns and hostile text (FIELD.md T8, T9, T10)."""
+"""Locale, encodings, renamed columns and hostile text (T8, T9, T10)."""
 
 from __future__ import annotations
 
