@@ -53,8 +53,9 @@ def test_a_killed_writer_leaves_what_it_was_told_is_written(url):
     assert process.stdout is not None
     told = [process.stdout.readline() for _ in range(20)]
     process.kill()
-    rest, _ = process.communicate(timeout=60)
-    told += [line for line in rest.splitlines(keepends=True) if line.endswith("\n")]
+    told += [line for line in process.stdout.readlines() if line.endswith("\n")]  # communicate() would lose what is buffered already
+    process.stdout.close()
+    process.wait(timeout=60)
     with open_ledger(url) as ledger:
         assert ledger.verify() == []
         written = len(ledger.events())
