@@ -71,7 +71,7 @@ def compare_quantities(
             **rule_tables(rules, tables, counts, mappings, status, earlier, period=period, as_of=as_of),
         },
         values={"as_of": as_of, "period_start": period.start, "next_start": period.next.start, "currency": currency},
-        results=("cells", "line_buckets"),
+        results=("line_buckets", "cells"),  # the larger one last: less is held beside it
         order={"line_buckets": LINE_BUCKETS.key},
         engine=engine,
     )
