@@ -7,7 +7,6 @@ What the vendors sent is held against its own id, which every record's evidence 
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from reconlib.period import parse_period
 from reconlib.report.archive import MANIFEST, SIGNED, hash_file, hash_files, read_manifest, verify_version
 from reconlib.report.export import write_changes, write_findings
 from reconlib.signoff import period_state
-from reconlib.snapshots import read_snapshot, verify
+from reconlib.snapshots import find_folder, read_snapshot, verify
 
 _STATE = {"preparer_signed": "signed", "reviewer_approved": "approved"}
 _PRODUCTS = frozenset(name for names in STEPS.values() for name in names)
@@ -80,7 +79,7 @@ def _check_version(month: Month, key: tuple[str, int], folder: Path | None, sign
     else:
         facts = read_manifest(folder)
         faults += verify_version(folder)
-        wrong, said, unsaid = _check_snapshots(month, facts)
+        wrong, said, unsaid = _check_snapshots(month, key[0], facts)
         faults, proved, not_proved = faults + wrong, proved + said, not_proved + unsaid
         if signature is None:
             not_proved.append("nobody has signed it: a draft proves only itself, its files are as its own manifest says")
@@ -105,14 +104,14 @@ def _check_after(folder: Path) -> Proof:
     return Proof(tuple(f"{name}{fault}" for fault in verify_version(folder)), (), (said,))
 
 
-def _check_snapshots(month: Month, facts: Mapping[str, Any]) -> tuple[list[str], list[str], list[str]]:
+def _check_snapshots(month: Month, period: str, facts: Mapping[str, Any]) -> tuple[list[str], list[str], list[str]]:
     """Faults, what is proved and what is not of the vendors' bytes a version was made of: each against the hash that is its id."""
     whole: list[str] = []
     faults: list[str] = []
     gone: list[str] = []
     named = {source: known["snapshot"] for source, known in sorted((facts.get("sources") or {}).items()) if known.get("snapshot")}
     for source, number in named.items():
-        folder = next(iter(sorted((month.workspace / "snapshots").glob(f"**/{glob.escape(source)}/*-{glob.escape(number)}"))), None)
+        folder = find_folder(month.workspace / "snapshots", source, number, period)
         if folder is None:
             gone.append(f"{source}/{number}")
             continue

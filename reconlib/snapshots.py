@@ -6,6 +6,7 @@ Only a complete snapshot may be counted: a failed one is kept as evidence of wha
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,6 +45,12 @@ class Snapshot:
 def latest_any(root: Path, period: str, source: str) -> Snapshot | None:
     """Latest attempt, failed ones included."""
     return next(_newest_first(root, period, source), None)
+
+
+def find_folder(root: Path, source: str, snapshot_id: str, period: str | None = None) -> Path | None:
+    """Where a snapshot lies: among those of one month, or of all below ``root`` the newest of equal ones; none: it is not there."""
+    months = "**" if period is None else glob.escape(period)
+    return max(root.glob(f"{months}/{glob.escape(source)}/*-{glob.escape(snapshot_id)}"), default=None)
 
 
 def read_snapshot(folder: Path) -> Snapshot:

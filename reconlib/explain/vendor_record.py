@@ -19,7 +19,7 @@ from typing import Any
 
 from reconlib.connectors.contract import StoredPage
 from reconlib.errors import ReconError, SettingsError, SnapshotError
-from reconlib.snapshots import Snapshot, read_pages, read_snapshot
+from reconlib.snapshots import Snapshot, find_folder, read_pages, read_snapshot
 
 _ADDRESS = r"([a-z0-9][a-z0-9_-]*)/([0-9a-f]+)/p(\d+)(?:/r(\d+))?"
 _LISTS = ("content", "value", "items", "results", "data")  # where vendors put the records of a page
@@ -93,7 +93,7 @@ def show_json(value: Any, before: str = "") -> str:
 
 
 def _snapshot(snapshots: Path, source: str, snapshot_id: str) -> Snapshot:
-    for folder in sorted(snapshots.glob(f"**/{source}/*-{snapshot_id}"), reverse=True):
+    if folder := find_folder(snapshots, source, snapshot_id):
         return read_snapshot(folder)
     raise SnapshotError(
         "there is no such snapshot", where=f"snapshot {source}/{snapshot_id}", hint="restore it from a backup: evidence is never made anew"
