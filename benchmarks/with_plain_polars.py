@@ -6,7 +6,6 @@ by hand: no classes, no search for twins before the rules. ``with_polars`` is tu
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -14,25 +13,13 @@ from benchmarks.book import AS_OF, CONNECTORS, Book
 from benchmarks.clock import run_timed
 from benchmarks.rival_cells import add_sums, cells_of
 from benchmarks.rival_plan import COLUMNS, Plan, make_plan
+from benchmarks.with_polars import load, mapped_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import polars as pl
     import pyarrow as pa
-
-os.environ.setdefault("POLARS_MAX_THREADS", "2")  # as the others
-
-
-def load() -> None:
-    """Imports."""
-    import polars as pl
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    assert pl
-    assert pc
-    assert pq
 
 
 def compare(book: Book, _given: Namespace) -> pa.Table:
@@ -42,14 +29,9 @@ def compare(book: Book, _given: Namespace) -> pa.Table:
 
     plan = make_plan(book)
     used, later = (np.zeros((len(plan.clients), len(plan.services)), np.int64) for _ in range(2))
-    accounts = pl.LazyFrame(
-        [(source, account, client) for (source, account), client in plan.client_of.items()],
-        schema={"source": pl.String, "vendor_account_id": pl.String, "client": pl.Int64},
-        orient="row",
-    )
     records = (
         pl.scan_parquet(book.usage)
-        .join(accounts, on=["source", "vendor_account_id"])
+        .join(mapped_accounts(plan).lazy(), on=["source", "vendor_account_id"])
         .with_columns(pl.col("quantity_qty").cast(pl.Decimal(18, 6)), later=(pl.col("created_date") > AS_OF).fill_null(value=False))
     )
     counts = []

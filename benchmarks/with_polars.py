@@ -40,11 +40,7 @@ def compare(book: Book, _given: Namespace) -> pa.Table:
 
     plan = make_plan(book)
     used, later = (np.zeros((len(plan.clients), len(plan.services)), np.int64) for _ in range(2))
-    accounts = pl.DataFrame(
-        [(source, account, client) for (source, account), client in plan.client_of.items()],
-        schema={"source": pl.String, "vendor_account_id": pl.String, "client": pl.Int64},
-        orient="row",
-    )
+    accounts = mapped_accounts(plan)
     specs = pl.DataFrame(
         {
             "spec": range(len(plan.specs)),
@@ -66,6 +62,17 @@ def compare(book: Book, _given: Namespace) -> pa.Table:
             lost = _duplicates(records, plan, source, accounts, specs)
             add_sums(used, lost["client"].to_numpy(), lost["service"].to_numpy(), (-lost["quantity_qty"]).to_arrow())
     return cells_of(book, plan, used, later)
+
+
+def mapped_accounts(plan: Plan) -> pl.DataFrame:
+    """Every mapped account with its client's number."""
+    import polars as pl
+
+    return pl.DataFrame(
+        [(source, account, client) for (source, account), client in plan.client_of.items()],
+        schema={"source": pl.String, "vendor_account_id": pl.String, "client": pl.Int64},
+        orient="row",
+    )
 
 
 def _traits(plan: Plan, source: str) -> list[pl.Expr]:
