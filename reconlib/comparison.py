@@ -120,17 +120,20 @@ def _with_money(cells: pa.Table, rules: Rules, rates: Rates, book_currency: str)
 
 
 def unit_money(cells: pa.Table) -> pa.Array:
-    """Money a month of cells paid by the unit and month: ``money_a_month``, for all of a currency at once."""
+    """Money a month of cells paid by the unit and month: ``money_a_month``, for all of a currency at once; in the order of the cells.
+
+    Neither ``variance_qty`` nor ``unit_price`` is null in them. Up to 12 digits before the point each, so that the product is exact.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     amount = pa.decimal128(18, 6)
     exact = pc.multiply(cells["variance_qty"].cast(amount), cells["unit_price"].cast(amount))  # 37 digits: nothing is lost
-    made = pa.nulls(cells.num_rows, amount)
+    made = pa.chunked_array([pa.nulls(cells.num_rows, amount)])
     for currency in cells["currency"].unique().to_pylist():
         rounded = pc.round(exact, ndigits=minor_units(currency), round_mode="half_towards_infinity").cast(amount)
         made = pc.if_else(pc.equal(cells["currency"], currency), rounded, made)
-    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
+    return made.combine_chunks()
 
 
 def _money_of(row: Row, models: Mapping[str, PriceModel], rates: Rates, book_currency: str) -> Row:

@@ -125,9 +125,12 @@ def _run_duckdb(stage: _Stage, engine: Engine) -> dict[str, pa.Table]:
 
 def is_small(tables: Mapping[str, pa.Table | Path]) -> bool:
     """Whether sharing the work out costs more than it saves."""
-    held = sum(table.nbytes for table in tables.values() if not isinstance(table, Path))
     paths = [table for table in tables.values() if isinstance(table, Path)]
-    return held < SMALL_BYTES and all(path.is_file() and path.stat().st_size < SMALL_BYTES // 4 for path in paths)
+    return _held_bytes(tables) < SMALL_BYTES and all(path.is_file() and path.stat().st_size < SMALL_BYTES // 4 for path in paths)
+
+
+def _held_bytes(tables: Mapping[str, pa.Table | Path]) -> int:
+    return sum(table.nbytes for table in tables.values() if not isinstance(table, Path))
 
 
 BATCH_ROWS = 1 << 17
@@ -144,8 +147,7 @@ HELD_WEIGHT = 4  # what is in memory already is joined whole; what is on disk is
 def _memory_limits(tables: Mapping[str, pa.Table | Path]) -> list[str]:
     """Limits to try in turn. A small one is quicker too, because buffers stay in the processor's cache."""
     paths = [table for table in tables.values() if isinstance(table, Path) and table.is_file()]
-    held = sum(table.nbytes for table in tables.values() if not isinstance(table, Path))
-    read = sum(path.stat().st_size for path in paths) + HELD_WEIGHT * held
+    read = sum(path.stat().st_size for path in paths) + HELD_WEIGHT * _held_bytes(tables)
     *lower, highest = MEMORY_LIMITS.items()
     return [*(limit for most, limit in lower if read <= most), highest[1]]
 
