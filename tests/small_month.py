@@ -42,6 +42,16 @@ _BEST = [
 BILLABLE = {"yes": "billable", "no": "do_not_bill", "free": "no_charge"}
 
 
+@dataclass(frozen=True)
+class Decision:
+    """What stands decided about one account or product."""
+
+    state: str = "open"
+    targets: tuple[str, ...] = ()
+    rejected: frozenset[str] = frozenset()
+    seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
 @dataclass
 class Result:
     """What the stages made of a small month."""

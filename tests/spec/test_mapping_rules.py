@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from small_month import rows_of
+from small_month import Decision, rows_of
 
 from reconlib.explanations import is_likely
 from reconlib.mapping import list_gone, suggest_accounts
@@ -30,14 +29,6 @@ id  name                 domain
 4   Dover Freight        doverfreight.example
 """
 OCTOBER, NOVEMBER = Period(2026, 10), Period(2026, 11)
-
-
-@dataclass(frozen=True)
-class Decision:
-    state: str = "open"
-    targets: tuple[str, ...] = ()
-    rejected: frozenset[str] = frozenset()
-    seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def map_accounts(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from small_month import Decision
 
 from reconlib.mapping import suggest_products
 from reconlib.rules import Rules
@@ -14,14 +14,6 @@ from reconlib.schema import CANONICAL, make_table
 from reconlib.settings import parse
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Decision:
-    state: str = "open"
-    targets: tuple[str, ...] = ()
-    rejected: frozenset[str] = frozenset()
-    seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def map_products(

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
-from small_month import run_month
+from small_month import Decision, run_month
 
 from reconlib.mapping import rank_key
-
-
-@dataclass(frozen=True)
-class Decision:
-    state: str = "open"
-    targets: tuple[str, ...] = ()
-    rejected: frozenset[str] = frozenset()
-    seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def account(month_accounts: list[dict[str, object]], name: str) -> dict[str, object]:
