@@ -102,8 +102,8 @@ def writing(
         writer = SnapshotWriter(folder, source=source)
         try:
             yield writer
-        except Exception as error:
-            # Only our own errors are known to hold no secret.
+        except Exception as error:  # whatever stopped it: what was read until then is kept as evidence, and the error goes on
+            # only our own errors are known to hold no secret
             what = str(error) if isinstance(error, ReconError) else f"stopped by {type(error).__name__}"
             writer.snapshot = _place(writer, folder, {**facts, "status": "failed", "error": what}, now)
             raise
